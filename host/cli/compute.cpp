@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// The commands that compute: answer what needs no model, prepare the environment, become the engine. `exec` keeps
+// signals, exit codes and the terminal as if there were one program.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "base/launch.hpp"
+#include "cli/experiment_input.hpp"
+#include "cli/front.hpp"
+#include "plugin/parameters.hpp"
+
+namespace kdhost {
+namespace {
+
+bool is_experiment_file(const Options& options) {
+  if (options.arguments.empty()) return false;
+  switch (options.command) {
+    case Command::run:
+    case Command::check:
+    case Command::inspect:
+      return true;
+    case Command::eval:
+      return std::filesystem::path(options.arguments.front()).extension() == ".toml";
+    default:
+      return false;
+  }
+}
+
+std::filesystem::path engine_path() {
+  if (const char* named = std::getenv("KDHOST_ENGINE"); named != nullptr && *named != '\0') return named;
+  return program_folder() / "kdhost-engine";
+}
+
+// The id and the parameters of `kdhost loss`, as far as a record tells.
+void check_loss(const Options& options) {
+  Registry registry = open_registry(options, front_abi());
+  for (const Error& problem : registry.problems()) throw problem;
+  const Value parameters = loss_parameters(options);
+  const std::string& id = options.arguments.front();
+  if (registry.undecided(id)) return;
+  Place place;
+  place.file = "kdhost loss";
+  const ComponentInfo& info = registry.find(id, KDH_KIND_LOSS, place).info;
+  if (info.complete) resolve_parameters(info, parameters, place);
+}
+
+}  // namespace
+
+void compute(const Options& options, const std::vector<std::string>& arguments) {
+  std::optional<int> threads = options.threads;
+  if (is_experiment_file(options)) {
+    const ExperimentInput input = read_experiment_input(options.arguments.front(), options, front_abi());
+    const std::int64_t written = input.experiment.numerics.threads.value;
+    if (!threads && written > 0) threads = static_cast<int>(written);
+  } else if (options.command == Command::loss) {
+    check_loss(options);
+  } else if (options.command == Command::compare || options.command == Command::export_student) {
+    threads = 1;  // these read files and compute nothing worth measuring the load for
+  }
+  apply(plan_environment(threads, environment_variable, [] { return measure_load(); }));
+
+  const std::filesystem::path engine = engine_path();
+  std::vector<std::string> texts{engine.string()};
+  texts.insert(texts.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  for (std::string& text : texts) argv.push_back(text.data());
+  argv.push_back(nullptr);
+  ::execv(engine.c_str(), argv.data());
+
+  const std::string why = std::strerror(errno);
+  Message message;
+  message.where = printable(engine.string(), 4096);
+  message.what = "the engine cannot be started: " + why + ".";
+  message.expected = "Expected kdhost-engine beside kdhost, or named by KDHOST_ENGINE.";
+  message.mend = "Build or install kdhost as a whole.";
+  throw Error(Exit::internal, std::move(message));
+}
+
+}  // namespace kdhost

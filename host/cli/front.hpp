@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The commands that the thin program answers by itself, and the hand-over to the engine for the others. None of it
+// sees LibTorch: an answer takes milliseconds.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/options.hpp"
+#include "plugin/registry.hpp"
+
+namespace kdhost {
+
+/// The folder of the running program.
+std::filesystem::path program_folder();
+
+/// What the thin program knows of the engine's LibTorch without having one: enough to refuse, not to open.
+HostAbi front_abi();
+
+/// The registry of a command without an experiment: --plugin-dir, KDHOST_PLUGIN_PATH, the program's folder. Throws for
+/// a
+/// --plugin-dir that does not exist.
+Registry open_registry(const Options& options, const HostAbi& host);
+
+/// kdhost plugins: every plugin file that is found, what it offers, why it is refused. To standard output.
+int list_plugins(const Options& options);
+
+/// kdhost describe ID. To standard output.
+int describe_component(const Options& options);
+
+/// kdhost schema. To standard output.
+int print_schema();
+
+/// Answers every mistake that needs no model, then becomes kdhost-engine with `arguments`. Returns only by an Error.
+[[noreturn]] void compute(const Options& options, const std::vector<std::string>& arguments);
+
+}  // namespace kdhost

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+// The parser behind options.hpp: one table of commands, one CLI11 application for the command at hand. CLI11 is used
+// here only; its own messages are put into the form all our messages have.
+#include "cli/options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <memory>
+#include <sstream>
+
+#include "base/build_facts.hpp"
+#include "base/error.hpp"
+#include "base/nearest.hpp"
+#include "base/text.hpp"
+
+namespace kdhost {
+namespace {
+
+struct CommandText {
+  Command command;
+  const char* name;
+  /// Positional arguments in the usage line; empty for none.
+  const char* arguments;
+  const char* summary;
+  const char* example;
+};
+
+constexpr std::array<CommandText, 10> kCommands{{
+    {Command::run, "run", "FILE.toml", "Train the student as the experiment says, and show what distillation gained",
+     "kdhost run experiment.toml --set train.epochs=3"},
+    {Command::check, "check", "FILE.toml", "Everything but the training: all mistakes at once, one dry batch",
+     "kdhost check experiment.toml"},
+    {Command::plugins, "plugins", "", "List plugins and what they offer; runs no plugin code", "kdhost plugins --json"},
+    {Command::describe, "describe", "ID", "Parameters, ports, formula and source of a component, and TOML to paste",
+     "kdhost describe kdhost.kd"},
+    {Command::inspect, "inspect", "FILE.toml", "Taps of teacher and student side by side: shape, parameters, MACs",
+     "kdhost inspect experiment.toml"},
+    {Command::loss, "loss", "ID", "Evaluate one loss on tensors of a file, to compare it with other code",
+     "kdhost loss kdhost.kd --inputs in.safetensors --set temperature=4 --grads out.safetensors"},
+    {Command::eval, "eval", "RUN|FILE.toml", "Test a trained student, or the weights that an experiment names",
+     "kdhost eval runs/logit-kd/20260101-120000-1a2b3c4d --which last"},
+    {Command::compare, "compare", "RUN...", "One table of several runs", "kdhost compare runs/*/* --format markdown"},
+    {Command::export_student, "export", "RUN", "Write the student alone",
+     "kdhost export runs/logit-kd/20260101-120000-1a2b3c4d --format torchscript --out student.pt"},
+    {Command::schema, "schema", "", "Print the JSON Schema of experiment files, for editors",
+     "kdhost schema > kdhost.schema.json"},
+}};
+
+[[noreturn]] void refuse(const std::string& command, std::string what, std::string expected, std::string mend) {
+  Message message;
+  message.where = command.empty() ? "kdhost" : "kdhost " + command;
+  message.what = std::move(what);
+  message.expected = std::move(expected);
+  message.mend = std::move(mend);
+  throw Error(Exit::usage, std::move(message));
+}
+
+const CommandText* find_command(const std::string& name) {
+  const auto found = std::find_if(kCommands.begin(), kCommands.end(), [&](const auto& c) { return c.name == name; });
+  return found == kCommands.end() ? nullptr : &*found;
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+// Help with the usage line the command really has, and options without CLI11's marks of repetition.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  explicit HelpFormatter(std::string usage) : usage_(std::move(usage)) { column_width(26); }
+  std::string make_usage(const CLI::App*, std::string) const override { return "Usage: " + usage_ + "\n"; }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_type_name().empty() ? "" : " " + option->get_type_name();
+  }
+
+ private:
+  std::string usage_;
+};
+
+// Adds the options a command has. Each vector option takes one value a time, so that it cannot swallow the file.
+class CommandLine {
+ public:
+  explicit CommandLine(const CommandText& text) : text_(text), app_(text.summary, std::string("kdhost ") + text.name) {
+    app_.footer(std::string("Example:\n  ") + text.example);
+    const std::string arguments = text.arguments[0] == '\0' ? "" : std::string(" ") + text.arguments;
+    app_.formatter(std::make_shared<HelpFormatter>(std::string("kdhost ") + text.name + arguments + " [OPTIONS]"));
+    app_.set_help_flag("-h,--help", "Print this and exit");
+    app_.allow_extras();
+    options_.command = text.command;
+  }
+
+  Options parse(std::vector<std::string> arguments) {
+    declare();
+    std::reverse(arguments.begin(), arguments.end());
+    try {
+      app_.parse(std::move(arguments));
+    } catch (const CLI::CallForHelp&) {
+      // CLI11 puts two empty lines before the example.
+      std::string help = app_.help();
+      if (const std::size_t gap = help.find("\n\n\n"); gap != std::string::npos) help.erase(gap, 1);
+      options_.answer = std::move(help);
+      return options_;
+    } catch (const CLI::ParseError& error) {
+      refuse(text_.name, as_sentence(error.what()), "", advice());
+    }
+    check();
+    return options_;
+  }
+
+ private:
+  void declare() {
+    const Command c = text_.command;
+    const bool experiment = c == Command::run || c == Command::check || c == Command::inspect || c == Command::eval;
+    const bool computes = experiment || c == Command::loss;
+    const bool uses_plugins =
+        computes || c == Command::plugins || c == Command::describe || c == Command::export_student;
+    // The usage line names the argument; an option without a group is not listed a second time.
+    if (text_.arguments[0] != '\0') app_.add_option("arguments", options_.arguments)->group("");
+    if (c == Command::loss) {
+      app_.add_option("--inputs", options_.inputs, "Tensors named by port: student.logits, batch.label, ...")
+          ->type_name("FILE.safetensors");
+      app_.add_option("--grads", options_.grads, "Write the gradient of each student.* input here")
+          ->type_name("FILE.safetensors");
+    }
+    if (computes) {
+      const char* words = c == Command::loss ? "Set a parameter; repeatable" : "Set any value of the file; repeatable";
+      list("--set", options_.sets, words, "KEY=VALUE");
+    }
+    if (c == Command::run) {
+      app_.add_option("--out", options_.out, "Folder for the run's files, instead of runs/")->type_name("DIR");
+      app_.add_flag("--resume", options_.resume, "Continue the newest unfinished run of this file");
+    }
+    if (c == Command::export_student) {
+      app_.add_option("--out", options_.out, "File to write")->type_name("FILE");
+      app_.add_option("--format", format_, "safetensors (default) or torchscript")->type_name("FORMAT");
+    }
+    if (c == Command::compare) {
+      app_.add_option("--format", format_, "text (default), markdown, csv or json")->type_name("FORMAT");
+    }
+    if (c == Command::eval || c == Command::export_student) {
+      app_.add_option("--which", which_, "Weights of the best epoch (default) or the last: best, last")
+          ->type_name("WHICH");
+      app_.add_option("--seed", seed_, "Only the student of this seed")->type_name("N");
+    }
+    if (computes) {
+      app_.add_option("--device", options_.device, "cpu, cuda, cuda:1, auto")->type_name("DEVICE");
+      app_.add_option("--threads", threads_, "Threads for operators; chosen by load if not given")->type_name("N");
+    }
+    if (uses_plugins) list("--plugin-dir", options_.plugin_dirs, "Look for plugins here first; repeatable", "DIR");
+    if (c != Command::schema) app_.add_flag("--json", options_.json, "Print the result as JSON");
+    if (c == Command::plugins) {
+      app_.add_flag("--verbose", options_.verbose, "Also what each was built with, its hash and other names");
+    }
+    app_.add_flag("--quiet", options_.quiet, "Only results and errors");
+  }
+
+  void list(const char* name, std::vector<std::string>& to, const char* words, const char* type) {
+    app_.add_option(name, to, words)->type_name(type)->allow_extra_args(false);
+  }
+
+  std::string advice() const { return std::string("See `kdhost ") + text_.name + " --help`."; }
+
+  // CLI11 ends its messages without a full stop.
+  static std::string as_sentence(std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+    if (!text.empty() && text.back() != '.') text += '.';
+    return printable(text, 500);
+  }
+
+  std::vector<std::string> option_names() const {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : app_.get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+    return names;
+  }
+
+  template <class Value>
+  Value choose(const char* option, const std::string& given, const std::vector<std::pair<std::string, Value>>& values) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : values) {
+      if (name == given) return value;
+      names.push_back(name);
+    }
+    refuse(text_.name, std::string(option) + " is " + kdhost::quoted(given) + ".",
+           "Expected one of: " + join(names) + ".", did_you_mean(given, names));
+  }
+
+  void check() {
+    for (const std::string& extra : app_.remaining()) {
+      if (extra.size() > 1 && extra.front() == '-') {
+        const std::string name = extra.substr(0, extra.find('='));
+        const std::string near = did_you_mean(name, option_names());
+        refuse(text_.name, "unknown option " + kdhost::quoted(name) + ".", "",
+               near.empty() ? advice() : near + " " + advice());
+      }
+      options_.arguments.push_back(extra);
+    }
+    const bool several = text_.command == Command::compare;
+    const std::size_t most = text_.arguments[0] == '\0' ? 0 : 1;
+    if (options_.arguments.size() > most && !several) {
+      refuse(text_.name, "does not take " + kdhost::quoted(options_.arguments[most]) + ".",
+             most == 0 ? "Expected no argument." : std::string("Expected one argument: ") + text_.arguments + ".",
+             advice());
+    }
+    if (options_.arguments.empty() && text_.arguments[0] != '\0') {
+      refuse(text_.name, std::string(text_.arguments) + " is missing.", "", std::string("Example: ") + text_.example);
+    }
+    if (text_.command == Command::loss && options_.inputs.empty()) {
+      refuse(text_.name, "--inputs FILE.safetensors is missing.", "", std::string("Example: ") + text_.example);
+    }
+    for (const std::string& set : options_.sets) {
+      const std::size_t equals = set.find('=');
+      if (equals != std::string::npos && equals > 0) continue;
+      refuse(text_.name, "--set is " + kdhost::quoted(set) + ".", "Expected KEY=VALUE.", advice());
+    }
+    if (!threads_.empty()) options_.threads = static_cast<int>(whole_number("--threads", threads_, 1, 4096));
+    if (!seed_.empty()) options_.seed = whole_number("--seed", seed_, 0, std::numeric_limits<std::int64_t>::max());
+    if (options_.device) check_device(*options_.device);
+    if (!which_.empty())
+      options_.which = choose<Which>("--which", which_, {{"best", Which::best}, {"last", Which::last}});
+    if (text_.command == Command::compare && !format_.empty()) {
+      options_.table_format = choose<TableFormat>("--format", format_,
+                                                  {{"text", TableFormat::text},
+                                                   {"markdown", TableFormat::markdown},
+                                                   {"csv", TableFormat::csv},
+                                                   {"json", TableFormat::json}});
+    }
+    if (text_.command == Command::compare && options_.json) options_.table_format = TableFormat::json;
+    if (text_.command == Command::export_student && !format_.empty()) {
+      options_.export_format = choose<ExportFormat>(
+          "--format", format_,
+          {{"safetensors", ExportFormat::safetensors}, {"torchscript", ExportFormat::torchscript}});
+    }
+  }
+
+  std::int64_t whole_number(const char* option, const std::string& text, std::int64_t least, std::int64_t most) const {
+    std::int64_t number = 0;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (failed == std::errc() && end == text.data() + text.size() && number >= least && number <= most) return number;
+    refuse(text_.name, std::string(option) + " is " + kdhost::quoted(text) + ".",
+           "Expected a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ".", "");
+  }
+
+  void check_device(const std::string& device) const {
+    const bool numbered = device.rfind("cuda:", 0) == 0 && device.size() > 5 && device.size() < 9 &&
+                          std::all_of(device.begin() + 5, device.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (device == "cpu" || device == "cuda" || device == "auto" || numbered) return;
+    refuse(text_.name, "--device is " + kdhost::quoted(device) + ".", "Expected cpu, cuda, cuda:N or auto.", "");
+  }
+
+  const CommandText& text_;
+  CLI::App app_;
+  Options options_;
+  std::string threads_;
+  std::string seed_;
+  std::string which_;
+  std::string format_;
+};
+
+std::string version_text() {
+  return std::string("kdhost ") + kVersion + " (LibTorch " + kTorchVersion + ", " + kCompiler + ")\n";
+}
+
+}  // namespace
+
+std::string command_name(Command command) {
+  return std::find_if(kCommands.begin(), kCommands.end(), [&](const auto& c) { return c.command == command; })->name;
+}
+
+std::string overview() {
+  std::ostringstream out;
+  out << "kdhost " << kVersion << ": knowledge distillation, and whether it helped.\n\n"
+      << "Usage: kdhost COMMAND [OPTIONS], or kdhost FILE.toml to run an experiment.\n\nCommands:\n";
+  for (const CommandText& command : kCommands) {
+    std::string head = std::string(command.name) + " " + command.arguments;
+    head.resize(std::max<std::size_t>(head.size(), 20), ' ');
+    out << "  " << head << " " << command.summary << "\n" << std::string(23, ' ') << "$ " << command.example << "\n";
+  }
+  out << "\n`kdhost COMMAND --help` lists the options of a command; `kdhost --version` says what this is.\n"
+      << "Exit codes: 0 done, 1 internal error, 2 command line, 3 experiment file, 4 data or disk, 5 plugin,\n"
+      << "6 numbers diverged, 7 interrupted and can be resumed.\n";
+  return out.str();
+}
+
+Options parse_options(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) {
+    refuse("", "nothing to do.", "Expected a command or an experiment file.",
+           std::string("Example: ") + kCommands.front().example + "; see `kdhost --help`.");
+  }
+  const std::string& first = arguments.front();
+  if (first == "--help" || first == "-h" || first == "help") {
+    Options options;
+    options.answer = overview();
+    return options;
+  }
+  if (first == "--version") {
+    Options options;
+    options.answer = version_text();
+    return options;
+  }
+  if (const CommandText* command = find_command(first)) {
+    return CommandLine(*command).parse({arguments.begin() + 1, arguments.end()});
+  }
+  const bool names_a_file =
+      std::any_of(arguments.begin(), arguments.end(), [](const std::string& a) { return ends_with(a, ".toml"); });
+  if (ends_with(first, ".toml") || (first.rfind("-", 0) == 0 && names_a_file)) {
+    return CommandLine(kCommands.front()).parse(arguments);
+  }
+  std::vector<std::string> names;
+  for (const CommandText& command : kCommands) names.emplace_back(command.name);
+  refuse("", "unknown command " + kdhost::quoted(first) + ".",
+         "Expected one of: " + join(names) + "; or an experiment file that ends in .toml.", did_you_mean(first, names));
+}
+
+}  // namespace kdhost

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// The command line as a plain struct. The thin program and the engine parse the same arguments with the same parser:
+// the first to answer what needs no model, the second to do the work.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kdhost {
+
+enum class Command { run, check, plugins, describe, inspect, loss, eval, compare, export_student, schema };
+
+/// Which weights of a run: the best by validation, or those of its last step.
+enum class Which { best, last };
+
+/// How `kdhost compare` writes its table.
+enum class TableFormat { text, markdown, csv, json };
+
+/// What `kdhost export` writes.
+enum class ExportFormat { safetensors, torchscript };
+
+/// Everything the command line can say. Which members a command uses stands beside them.
+struct Options {
+  Command command = Command::run;
+  /// run, check, inspect: the experiment file. describe, loss: the id. eval: a run folder or an experiment
+  /// file. export: a run folder. compare: run folders. plugins, schema: nothing.
+  std::vector<std::string> arguments{};
+
+  /// --set KEY=VALUE in the order given: run, check, inspect, eval (keys of the file); loss (parameters).
+  std::vector<std::string> sets{};
+  /// --out: run (folder instead of runs/), export (file to write).
+  std::optional<std::string> out{};
+  /// --resume: run.
+  bool resume = false;
+  /// --device cpu|cuda|cuda:N|auto: everything that computes. Absent: what the file says.
+  std::optional<std::string> device{};
+  /// --threads N: everything that computes. Absent: chosen at the start.
+  std::optional<int> threads{};
+  /// --plugin-dir DIR, repeatable: everything that uses plugins.
+  std::vector<std::string> plugin_dirs{};
+  /// --json: everything that prints data.
+  bool json = false;
+  /// --quiet: no progress and no information on standard error; results and errors stay.
+  bool quiet = false;
+  /// --verbose: plugins.
+  bool verbose = false;
+
+  /// --inputs FILE and --grads FILE: loss.
+  std::string inputs{};
+  std::optional<std::string> grads{};
+  /// --which best|last: eval, export.
+  Which which = Which::best;
+  /// --seed N: eval, export of a run; absent: the first seed (export), all seeds (eval).
+  std::optional<std::int64_t> seed{};
+  /// --format: compare, export.
+  TableFormat table_format = TableFormat::text;
+  ExportFormat export_format = ExportFormat::safetensors;
+
+  /// Set by --help and --version: the text to print instead of doing anything.
+  std::optional<std::string> answer{};
+};
+
+/// Parses the arguments after the program's name. "FILE.toml ..." means "run FILE.toml ...". Throws Error (exit 2).
+Options parse_options(const std::vector<std::string>& arguments);
+
+/// The name of a command as typed.
+std::string command_name(Command command);
+
+/// The overview that `kdhost --help` prints.
+std::string overview();
+
+}  // namespace kdhost

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// The experiment as a file again: resolved.toml with every default written out, and the hash that names it. Part of
+// host/config.
+#pragma once
+
+#include <string>
+
+#include "config/experiment.hpp"
+
+namespace kdhost {
+
+/// The whole experiment as TOML in the order of the schema, paths absolute. Reading it gives an equal Experiment.
+/// Parameters stand as they are in the structs: the caller fills in resolved ones first.
+std::string resolved_toml(const Experiment& experiment);
+
+/// 32 hexadecimal digits of everything that decides a result: resolved_toml without the title.
+std::string experiment_hash(const Experiment& experiment);
+
+}  // namespace kdhost

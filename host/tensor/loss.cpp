@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Calling a loss and checking what it returns; see loss.hpp.
+#include "tensor/loss.hpp"
+
+#include "base/text.hpp"
+
+namespace kdhost {
+
+LossInstance::LossInstance(Origin origin, Creation creation)
+    : Instance(KDH_KIND_LOSS, std::move(origin), std::move(creation)), table_(static_cast<const kdh_loss*>(vtable())) {
+  if (!KDHOST_OFFERS(table_, compute))
+    throw broken("create", "the table of functions has no 'compute'", "a complete table");
+  call_.collect(&terms_, nullptr, nullptr);
+}
+
+at::Tensor LossInstance::compute(const CallSettings& settings) { return compute(no_parts_, settings); }
+
+at::Tensor LossInstance::compute(Parts& parts, const CallSettings& settings) {
+  if ((settings.flags & KDH_CALL_DRY) != 0 && parts.size() > 0) {
+    Parts copy = parts.with_copied_buffers();
+    return call(copy, settings);
+  }
+  return call(parts, settings);
+}
+
+at::Tensor LossInstance::call(Parts& parts, const CallSettings& settings) {
+  terms_.clear();
+  call_.begin(params(), inputs_.values(), &parts, settings, key(), seeds_at_once());
+  kdh_tensor handle = nullptr;
+  invoke("compute", [&] { return table_->compute(self(), call_.get(), &handle); });
+  at::Tensor value = take(handle);
+  if (!value.defined() || value.dim() != 0 || !value.is_floating_point() ||
+      value.device().type() != settings.device.type()) [[unlikely]]
+    throw broken("compute", "returned " + tensor_text(value),
+                 "a floating-point scalar (shape []) on " + settings.device.str());
+  return value;
+}
+
+}  // namespace kdhost

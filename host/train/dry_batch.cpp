@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MIT
+#include "train/dry_batch.hpp"
+
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+#include "data/sample_order.hpp"
+#include "train/distill_step.hpp"
+#include "train/weights.hpp"
+
+namespace kdhost {
+namespace {
+
+/// One training batch whose samples all have labels, with what every model says about it.
+class DryRun {
+ public:
+  explicit DryRun(Assembly& assembly) : assembly_(assembly) {
+    const Experiment& e = assembly.experiment();
+    const int64_t seed = e.seeds.front().value;
+    const auto& labelled = assembly.subsets().labelled.empty() ? assembly.subsets().train : assembly.subsets().labelled;
+    std::vector<int64_t> samples = sample_order(labelled, static_cast<uint64_t>(seed), 0, e.data.shuffle);
+    if (static_cast<int64_t>(samples.size()) > e.data.batch.value) samples.resize(static_cast<std::size_t>(e.data.batch.value));
+    batch_ = assembly.loader().load(Split::train, samples);
+    batch_.keys = augmentation_keys(static_cast<uint64_t>(seed), 0, batch_.samples);
+    assembly.augment().apply(batch_, true);
+
+    student_ = assembly.new_student(seed);
+    for (auto& t : assembly.teachers()) {
+      const bool moves = t.kind == TeacherKind::learning;
+      others_.push_back(moves ? assembly.new_parts(t.model->part_list(), t.name, seed + 1) : Parts());
+    }
+    CallSettings settings;
+    settings.flags = KDH_CALL_TRAINING | KDH_CALL_DRY;
+    settings.device = assembly.device();
+    outputs_.resize(1 + others_.size());
+    for (std::size_t m = 0; m < outputs_.size(); ++m) {
+      if (m > 0 && assembly.teachers()[m - 1].kind == TeacherKind::frozen) {
+        teacher_forward(assembly, m - 1, batch_, Wants(), outputs_[m]);
+        continue;
+      }
+      ModelInstance& model = assembly.model(m);
+      assembly.bind_fields(model, batch_, e.train.precision.value);
+      const bool average = m > 0 && assembly.teachers()[m - 1].kind == TeacherKind::average;
+      model.forward(m == 0 || average ? student_ : others_[m - 1], settings, Wants(), outputs_[m]);
+    }
+  }
+
+  /// Everything that may learn: the student and learning teachers, by name.
+  std::vector<std::pair<std::string, at::Tensor>> learners() const {
+    std::vector<std::pair<std::string, at::Tensor>> list;
+    const auto add = [&](const Parts& parts, const std::string& prefix) {
+      for (std::size_t slot : parts.trainable()) list.emplace_back(prefix + parts.spec(slot).name, parts[slot]);
+    };
+    add(student_, "");
+    for (std::size_t i = 0; i < others_.size(); ++i) add(others_[i], assembly_.teachers()[i].name + ":");
+    return list;
+  }
+
+  /// The value of a term; with `shift` every tensor on its teacher's side is moved a little, in a fixed direction.
+  at::Tensor value(Term& term, Parts& parts, bool shift) {
+    std::vector<at::Tensor> held;
+    for (const auto& port : term.ports)
+      for (std::size_t i = 0; i < port.sources.size(); ++i) {
+        const Source& s = port.sources[i];
+        at::Tensor t = tensor_of(s);
+        if (port.detach) {
+          t = t.detach();
+          if (shift && s.kind == Source::Kind::tap && t.is_floating_point()) {
+            at::Generator generator = at::detail::createCPUGenerator(7);
+            const at::Tensor noise = at::randn(t.sizes(), generator, t.options().device(at::kCPU).memory_format(at::MemoryFormat::Contiguous)).to(t.device());
+            t = t + noise * (0.5 * t.abs().mean() + 1e-3);
+          }
+        }
+        held.push_back(t);
+        if (port.is_list)
+          term.loss->inputs().set(port.slot, i, held.back());
+        else
+          term.loss->inputs().set(port.slot, held.back());
+      }
+    CallSettings settings;
+    settings.flags = KDH_CALL_TRAINING | KDH_CALL_DRY;
+    settings.device = assembly_.device();
+    const at::Tensor v = term.loss->compute(parts, settings);
+    parts.discard_writes();
+    return v;
+  }
+
+  const Parts& student() const { return student_; }
+
+ private:
+  at::Tensor tensor_of(const Source& s) {
+    if (s.kind == Source::Kind::field) return *batch_.find(s.name);
+    if (s.kind == Source::Kind::tap) return *outputs_[s.model].find(s.name);
+    const bool frozen = s.model > 0 && assembly_.teachers()[s.model - 1].kind == TeacherKind::frozen;
+    const Parts& parts = s.model == 0 ? student_ : frozen ? assembly_.teachers()[s.model - 1].parts : others_[s.model - 1];
+    return parts[*parts.find(s.name)];
+  }
+
+  Assembly& assembly_;
+  Batch batch_;
+  Parts student_;
+  std::vector<Parts> others_;
+  std::vector<Outputs> outputs_;
+};
+
+std::vector<at::Tensor> gradients(const at::Tensor& value, const std::vector<std::pair<std::string, at::Tensor>>& of) {
+  std::vector<at::Tensor> inputs;
+  for (const auto& [name, t] : of) inputs.push_back(t);
+  if (!value.requires_grad()) return std::vector<at::Tensor>(inputs.size());
+  return torch::autograd::grad({value}, inputs, {}, /*retain_graph=*/true, /*create_graph=*/false, /*allow_unused=*/true);
+}
+
+double norm_of(const std::vector<at::Tensor>& list) {
+  double sum = 0.0;
+  for (const auto& g : list)
+    if (g.defined()) sum += g.to(at::kDouble).pow(2).sum().item<double>();
+  return std::sqrt(sum);
+}
+
+double difference(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].defined() != b[i].defined()) return 1.0;
+    if (a[i].defined()) sum += (a[i] - b[i]).to(at::kDouble).pow(2).sum().item<double>();
+  }
+  return std::sqrt(sum);
+}
+
+std::string sources_text(const Assembly& assembly, const Term& term) {
+  std::string text;
+  for (const auto& p : term.ports)
+    for (const auto& s : p.sources) {
+      const std::string from = s.kind == Source::Kind::field ? "batch." + s.name
+                               : assembly.model_name(s.model) + ":" + (s.kind == Source::Kind::part ? "param/" : "") + s.name;
+      text += (text.empty() ? "" : ", ") + p.port + " = " + from;
+    }
+  return text;
+}
+}  // namespace
+
+std::vector<std::string> dry_batch(Assembly& assembly) {
+  std::vector<std::string> notes;
+  if (assembly.arms().empty()) return notes;
+  std::vector<Message> problems;
+  DryRun dry(assembly);
+  const auto learners = dry.learners();
+  std::set<std::string> reached, trainable_somewhere;
+  double largest = 0.0, smallest = 1e300;
+  std::string largest_name, smallest_name;
+
+  Arm& arm = assembly.arms().front();
+  std::vector<Parts> parts;
+  for (const auto& t : arm.part_lists) parts.push_back(assembly.new_parts(t.list, t.owner, assembly.experiment().seeds.front().value));
+  for (std::size_t stage_index = 0; stage_index < arm.stages.size(); ++stage_index) {
+    StagePlan& stage = arm.stages[stage_index];
+    const std::string in_stage = arm.stages.size() > 1 ? "stage " + kdhost::quoted(stage.name) + ", " : "";
+    if (stage.terms.empty())
+      problems.push_back({assembly.experiment().student.component.place, in_stage + "loss", "no loss term is enabled", "at least one [[loss]]", ""});
+    for (const auto& [name, tensor] : learners) {
+      bool frozen = false;
+      for (const auto& pattern : stage.freeze) frozen = frozen || matches(pattern.value, name);
+      if (!frozen) trainable_somewhere.insert(name);
+    }
+    kdh_moment moment{};
+    moment.struct_size = sizeof moment;
+    moment.steps = stage.steps;
+    moment.epochs = stage.epochs;
+    moment.steps_per_epoch = stage.epochs > 0 ? std::max<int64_t>(1, stage.steps / stage.epochs) : 1;
+    moment.stage = static_cast<int64_t>(stage_index);
+    for (Term& term : stage.terms) {
+      const std::string where = in_stage + "loss " + kdhost::quoted(term.name);
+      const auto refuse = [&](std::string what, std::string expected, std::string mend) {
+        problems.push_back({term.place, where, std::move(what), std::move(expected), std::move(mend)});
+      };
+      const std::string target = "loss." + term.name + ".weight";
+      const bool scheduled = stage.schedules.drives(target);
+      if (scheduled ? stage.schedules.largest(target, moment) == 0.0 : term.base_weight == 0.0) {
+        refuse("its weight is 0 in every step", "a weight that acts at some time",
+               "give it a weight, or say enabled = false");
+        continue;
+      }
+      at::Tensor value, shifted;
+      try {
+        value = dry.value(term, parts[term.parts], false);
+        shifted = term.of_teacher ? dry.value(term, parts[term.parts], true) : value;
+      } catch (const Error& e) {
+        throw e.with_context(term.place, in_stage.empty() ? "" : "stage " + kdhost::quoted(stage.name));
+      }
+      const double number = value.item<double>();
+      if (!std::isfinite(number)) {
+        refuse("its value on the first batch is " + std::to_string(number), "a finite number",
+               "look at the values of " + sources_text(assembly, term));
+        continue;
+      }
+      const auto gradient = gradients(value, learners);
+      const auto moved = term.of_teacher ? gradients(shifted, learners) : gradient;
+      const double reach = std::max(norm_of(gradient), norm_of(moved));
+      if (reach == 0.0) {
+        refuse("it never reaches the student: its gradient is zero for every trained parameter",
+               "a term that depends on what the student computes",
+               "it sees " + sources_text(assembly, term) + "; bind its student ports to taps of the student");
+        continue;
+      }
+      if (term.of_teacher && difference(gradient, moved) <= 1e-12 * reach)
+        refuse("the teacher does not matter: other teacher outputs give the student the same gradient",
+               "a gradient that changes with the teacher", "it sees " + sources_text(assembly, term));
+      for (std::size_t i = 0; i < learners.size(); ++i)
+        if (moved[i].defined() && moved[i].ne(0).any().item<bool>()) reached.insert(learners[i].first);
+      const double weighted = (scheduled ? stage.schedules.largest(target, moment) : std::abs(term.base_weight)) * norm_of(moved);
+      if (weighted > largest) {
+        largest = weighted;
+        largest_name = term.name;
+      }
+      if (weighted < smallest) {
+        smallest = weighted;
+        smallest_name = term.name;
+      }
+    }
+  }
+  std::string unreached;
+  for (const auto& name : trainable_somewhere)
+    if (!reached.count(name)) unreached += (unreached.empty() ? "" : ", ") + name;
+  if (problems.empty() && !unreached.empty())
+    problems.push_back({assembly.experiment().student.component.use.place, "student",
+                        "no loss reaches these parameters: " + unreached, "every trained parameter gets a gradient from some loss",
+                        "bind a loss to an output that needs them, or freeze them: a [[stage]] with freeze = [\"...\"]"});
+  for (const auto& t : assembly.teachers())
+    if (t.kind == TeacherKind::frozen && t.parts.fingerprint().hex() != t.weights_hash)
+      problems.push_back({t.place, "teacher " + kdhost::quoted(t.name), "the dry batch changed it", "a frozen teacher", ""});
+  if (!problems.empty()) throw Error(Exit::experiment, problems);
+  if (largest > 1e4 * smallest) {
+    char text[160];
+    std::snprintf(text, sizeof text, "the weighted gradient of loss '%s' is %.0f times that of '%s': the latter hardly acts",
+                  largest_name.c_str(), largest / smallest, smallest_name.c_str());
+    notes.emplace_back(text);
+  }
+  return notes;
+}
+
+}  // namespace kdhost

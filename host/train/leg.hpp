@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// One training of one student: a seed, distilled or baseline. The loop over stages and steps, validation at epoch ends, the best
+// and the last weights, checkpoints.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "train/checkpoint.hpp"
+#include "train/evaluation.hpp"
+#include "train/metrics_log.hpp"
+
+namespace kdhost {
+
+/// What a leg shares with the others of its run.
+struct LegContext {
+  Assembly& assembly;
+  TeacherOutputs& teachers;
+  EvaluationSet& validation;
+  EvaluationSet& test;
+  MetricsLog& log;
+  std::string experiment_hash;
+  std::string environment;
+  int64_t chunk = 1;
+  std::string phase;  ///< "2/6": which of how many legs, for the progress line
+};
+
+class Leg {
+ public:
+  /// `folder` exists; it gets last.ckpt, best.ckpt, and at the end student.safetensors (best) and last.safetensors.
+  Leg(LegContext context, Arm& arm, int64_t seed, std::string folder);
+
+  /// Trains to the end, from last.ckpt where there is one. Error (interrupted) after a signal, with a checkpoint saved; Error
+  /// (diverged) when numbers stop being finite.
+  LegResult run();
+
+ private:
+  void start_stage(int64_t stage);
+  void train_stage();
+  void take_step();
+  void end_epoch(bool last_of_leg);
+  void save();
+  void log_step(const StepReport& report, double seconds);
+  void check_teachers();
+  std::string progress_text(const StepReport* report) const;
+  kdh_moment moment() const;
+  std::string arm_name() const { return arm_.baseline ? "baseline" : "distilled"; }
+  std::string file(const char* name) const { return folder_ + "/" + name; }
+
+  LegContext context_;
+  Assembly& assembly_;
+  Arm& arm_;
+  int64_t seed_;
+  std::string folder_;
+  int64_t epoch_steps_;  ///< of the distilled arm: both arms are judged equally often
+  Learner learner_;
+  Feed feed_;
+  DistillStep step_;
+  Progress progress_;
+  LegIdentity identity_;
+  std::optional<Parts> best_;
+  bool best_written_ = true;
+  Evaluation last_validation_, best_validation_;
+  at::Tensor nonfinite_;
+  double saved_at_ = 0.0, shown_at_ = 0.0, started_ = 0.0;
+  int64_t started_step_ = 0;
+};
+
+/// Seconds of a clock that only goes forward.
+double now_seconds();
+
+}  // namespace kdhost

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// kdhost.idx: any pairs of IDX files, plain or gzipped.
+#pragma once
+#include "resident_data.hpp"
+
+namespace kdhost::plugins {
+
+struct Idx final : ResidentData {
+  static void describe(Spec& s);
+  Idx(const Params& p, const Facts& facts);
+
+ private:
+  void add(Split split, const std::string& inputs, const std::string& labels, const Params& p);
+};
+
+}  // namespace kdhost::plugins

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+//
+// kdhost.gram: Gram matrices of single maps.                 after Gatys, Ecker, Bethge, CVPR 2016, arXiv 1508.06576
+//
+//   F is [C, HW] of one sample. Sum over taps of
+//   mode = "channel"  G = F F^T / HW,  mean over N*C^2 of (G_s - G_t)^2      which channels are active together
+//   mode = "spatial"  G = F^T F / C,   mean over N*(HW)^2 of (G_s - G_t)^2   which positions look alike, any channels
+//   mode = "gatys"    a quarter of "channel"
+//
+// Our own definition: no framework has one for unequal channels. There adaptor = "auto" trains a 1x1 convolution (no
+// bias) on the student, for the modes that compare channels. The larger map is pooled to the smaller.
+#pragma once
+#include "../loss_inputs.hpp"
+
+namespace kdhost::plugins {
+
+struct Gram final : Loss {
+  static void describe(Spec& s) {
+    s.id("kdhost.gram").version("1.0.0").summary("Gram matrices of the maps, over channels or over positions");
+    s.source("after Gatys, Ecker, Bethge, Image Style Transfer Using CNNs, CVPR 2016, arXiv 1508.06576");
+    s.details(
+        "F [C, HW] per sample. channel: G = F F^T / HW, mean squared difference over N*C^2; spatial: G = F^T F / C "
+        "with each side's "
+        "own C, mean over N*(HW)^2; gatys: a quarter of channel. Summed over taps; the larger map is average-pooled to "
+        "the smaller. "
+        "Where channels differ, adaptor = \"auto\" trains a 1x1 convolution on the student (not needed in spatial "
+        "mode).");
+    s.recipe(
+        "[[loss]]\nuse = \"kdhost.gram\"\nweight = 1.0\n"
+        "inputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n");
+    s.choice("mode", {"channel", "spatial", "gatys"}).doc("what the matrix relates");
+    s.choice("adaptor", {"auto", "none"}).doc("auto: 1x1 convolution where channels differ; none: they must agree");
+    s.inputs("student.features").doc("maps [N, C, H, W]");
+    s.inputs("teacher.features").doc("as many, in the same order");
+  }
+
+  Gram(const Params& p, const Ports& ports, Builder& b)
+      : spatial_(p.text("mode") == "spatial"), quarter_(p.text("mode") == "gatys") {
+    if (spatial_ || p.text("adaptor") == "none") return;
+    const std::int64_t taps = std::min(ports.count("student.features"), ports.count("teacher.features"));
+    adaptors_.resize(static_cast<std::size_t>(taps));
+    nn::ConvOptions plain;
+    plain.bias = false;
+    for (std::size_t i = 0; i < adaptors_.size(); ++i) {
+      const std::string student = tap_name("student", i), teacher = tap_name("teacher", i);
+      if (ports.shape(student).size() != 4 || ports.shape(teacher).size() != 4) continue;  // compute says what is wrong
+      const std::int64_t in = ports.size(student, 1), out = ports.size(teacher, 1);
+      if (in != out) adaptors_[i] = {true, b.conv2d("adaptor" + std::to_string(i), in, out, 1, plain)};
+    }
+  }
+
+  Tensor compute(const Call& c) override {
+    Tensor sum;
+    for (TapPair& p : tap_pairs(c)) {
+      need_maps(p);
+      if (p.index < adaptors_.size() && adaptors_[p.index].used) p.student = adaptors_[p.index].conv(c, p.student);
+      if (!spatial_ && p.student.size(1) != p.teacher.size(1))
+        refuse_pair(p, "the same number of channels; set adaptor = \"auto\" or mode = \"spatial\"");
+      pool_to_smaller(p.student, p.teacher);
+      accumulate(sum, mse_loss(matrix(p.student), matrix(p.teacher)));
+    }
+    return quarter_ ? sum * 0.25 : sum;
+  }
+
+ private:
+  struct Adaptor {
+    bool used = false;
+    nn::Conv2d conv{};
+  };
+
+  Tensor matrix(const Tensor& map) const {
+    const Tensor f = map.flatten(2);
+    return spatial_ ? bmm(f.transpose(1, 2), f) / static_cast<double>(f.size(1))
+                    : bmm(f, f.transpose(1, 2)) / static_cast<double>(f.size(2));
+  }
+
+  bool spatial_, quarter_;
+  std::vector<Adaptor> adaptors_;
+};
+
+}  // namespace kdhost::plugins

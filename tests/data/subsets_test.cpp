@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// The split is balanced, nested and stable; numbers that cannot be are refused at their place.
+#include "data/subsets.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "table_dataset.hpp"
+
+namespace kdhost {
+namespace {
+
+using test::fill_labels;
+using test::open_table;
+using test::Table;
+
+/// 600 samples of class 0, 300 of class 1, 100 of class 2, mixed.
+std::vector<int64_t> uneven_labels() {
+  std::vector<int64_t> labels;
+  for (int64_t i = 0; i < 1000; ++i) labels.push_back(i % 10 < 6 ? 0 : i % 10 < 9 ? 1 : 2);
+  return labels;
+}
+
+std::map<int64_t, int> count_classes(const std::vector<int64_t>& samples) {
+  const auto labels = uneven_labels();
+  std::map<int64_t, int> counts;
+  for (const int64_t sample : samples) ++counts[labels[static_cast<std::size_t>(sample)]];
+  return counts;
+}
+
+bool within(const std::vector<int64_t>& small, const std::vector<int64_t>& large) {
+  return std::includes(large.begin(), large.end(), small.begin(), small.end());
+}
+
+DataSettings settings(int64_t validation, std::optional<int64_t> train = {}, std::optional<int64_t> labels = {},
+                      int64_t seed = 0) {
+  DataSettings made;
+  made.validation = Integer(validation, {"e.toml", 6, 14});
+  if (train) made.train = Integer(*train, {"e.toml", 7, 9});
+  if (labels) made.labels = Integer(*labels, {"e.toml", 8, 10});
+  made.split_seed = seed;
+  return made;
+}
+
+std::string refusal(const DatasetInstance& dataset, const DataSettings& made, Exit exit) {
+  try {
+    make_subsets(dataset, made);
+  } catch (const Error& error) {
+    CHECK(error.exit() == exit);
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST_CASE("validation, train and labels follow the proportions of the classes") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  const auto dataset = open_table(table);
+  const Subsets subsets = make_subsets(*dataset, settings(200, 100, 20));
+  CHECK(count_classes(subsets.validation) == std::map<int64_t, int>{{0, 120}, {1, 60}, {2, 20}});
+  CHECK(count_classes(subsets.train) == std::map<int64_t, int>{{0, 60}, {1, 30}, {2, 10}});
+  CHECK(count_classes(subsets.labelled) == std::map<int64_t, int>{{0, 12}, {1, 6}, {2, 2}});
+  CHECK(subsets.validation_split == Split::train);
+  CHECK(std::is_sorted(subsets.train.begin(), subsets.train.end()));
+  std::vector<int64_t> both;
+  std::set_intersection(subsets.train.begin(), subsets.train.end(), subsets.validation.begin(),
+                        subsets.validation.end(), std::back_inserter(both));
+  CHECK(both.empty());
+  CHECK_FALSE(subsets.all_labelled());
+}
+
+TEST_CASE("labels lie within train, and smaller numbers give subsets of larger ones") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  const auto dataset = open_table(table);
+  std::vector<int64_t> before;
+  for (int64_t labels = 0; labels <= 60; ++labels) {
+    const Subsets subsets = make_subsets(*dataset, settings(100, 60, labels));
+    CHECK(subsets.labelled.size() == static_cast<std::size_t>(labels));
+    CHECK(within(before, subsets.labelled));
+    CHECK(within(subsets.labelled, subsets.train));
+    before = subsets.labelled;
+  }
+  CHECK(within(make_subsets(*dataset, settings(100, 50)).train, make_subsets(*dataset, settings(100, 51)).train));
+  CHECK(within(make_subsets(*dataset, settings(50)).validation, make_subsets(*dataset, settings(51)).validation));
+}
+
+TEST_CASE("the labelled samples do not depend on how many others are used") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  const auto dataset = open_table(table);
+  CHECK(make_subsets(*dataset, settings(100, {}, 30)).labelled ==
+        make_subsets(*dataset, settings(100, 80, 30)).labelled);
+}
+
+TEST_CASE("the split is a function of data set and split_seed") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  const auto dataset = open_table(table);
+  const auto validation = make_subsets(*dataset, settings(100)).validation;
+  CHECK(make_subsets(*dataset, settings(100, 40, 10)).validation == validation);
+  CHECK(make_subsets(*dataset, settings(100, {}, {}, 1)).validation != validation);
+  Table read;
+  fill_labels(read, uneven_labels(), 3);
+  read.resident = false;
+  const auto reader = open_table(read);
+  CHECK(make_subsets(*reader, settings(100)).validation == validation);
+}
+
+TEST_CASE("has_label marks exactly the labelled samples") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  const auto dataset = open_table(table);
+  const Subsets some = make_subsets(*dataset, settings(100, 60, 20));
+  CHECK(some.has_label.size() == 1000);
+  CHECK(std::count(some.has_label.begin(), some.has_label.end(), 1) == 20);
+  for (const int64_t sample : some.labelled) CHECK(some.has_label[static_cast<std::size_t>(sample)] == 1);
+  const Subsets all = make_subsets(*dataset, settings(0));
+  CHECK(all.train.size() == 1000);
+  CHECK(all.all_labelled());
+  CHECK(all.validation.empty());
+}
+
+TEST_CASE("data without integer labels are drawn plainly") {
+  Table table;
+  table.fields.push_back({"input", {at::zeros({50, 2})}, 1.0});
+  const auto dataset = open_table(table);
+  const Subsets subsets = make_subsets(*dataset, settings(10, 20));
+  CHECK(subsets.validation.size() == 10);
+  CHECK(subsets.train.size() == 20);
+}
+
+TEST_CASE("a data set with its own validation split is used as it is and refuses data.validation") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  table.fields[0].values[1] = at::zeros({40, 1});
+  table.fields[1].values[1] = at::zeros({40}, at::kLong);
+  const auto dataset = open_table(table);
+  const Subsets subsets = make_subsets(*dataset, settings(0));
+  CHECK(subsets.validation_split == Split::validation);
+  CHECK(subsets.validation.size() == 40);
+  CHECK(subsets.train.size() == 1000);
+  CHECK(refusal(*dataset, settings(5), Exit::experiment) ==
+        "e.toml:6:14: data.validation = 5, but 'test.table' has a validation split of its own (40 samples).\n"
+        "  Expected no data.validation with this data set. Remove the line.");
+}
+
+TEST_CASE("numbers larger than the data are refused with what there is") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  const auto dataset = open_table(table);
+  CHECK(
+      refusal(*dataset, settings(1000), Exit::experiment) ==
+      "e.toml:6:14: data.validation = 1000, but the training split has 1000 samples and training needs at least one.\n"
+      "  Expected 0 to 999. Choose a smaller number.");
+  CHECK(refusal(*dataset, settings(100, 901), Exit::experiment) ==
+        "e.toml:7:9: data.train = 901, but 900 training samples are left after data.validation.\n"
+        "  Expected 1 to 900. Choose a smaller number.");
+  CHECK(refusal(*dataset, settings(100, 50, 51), Exit::experiment) ==
+        "e.toml:8:10: data.labels = 51, but 50 samples are used for training.\n"
+        "  Expected 0 to 50. Choose a smaller number.");
+}
+
+TEST_CASE("a label outside the classes is found before training") {
+  Table table;
+  auto labels = uneven_labels();
+  labels[17] = 3;
+  fill_labels(table, labels, 3);
+  const auto dataset = open_table(table);
+  CHECK(
+      refusal(*dataset, settings(0), Exit::data) ==
+      "experiment.toml:4:1: data: sample 17 of the training split has label 3.\n"
+      "  Expected 0 to 2, the 3 classes of 'test.table'. The files are damaged or belong to another data set: get them "
+      "again.");
+}
+
+}  // namespace
+}  // namespace kdhost

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// The command line: what is understood, and the text of what is not.
+#include "cli/options.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/error.hpp"
+
+using namespace kdhost;
+
+namespace {
+
+std::string refusal(const std::vector<std::string>& arguments) {
+  try {
+    parse_options(arguments);
+  } catch (const Error& error) {
+    return "exit " + std::to_string(static_cast<int>(error.exit())) + ": " + error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("an experiment file alone means run") {
+  const Options options = parse_options({"a.toml", "--set", "train.epochs=3", "--set=seeds=[1, 2]", "--quiet"});
+  CHECK(options.command == Command::run);
+  CHECK(options.arguments == std::vector<std::string>{"a.toml"});
+  CHECK(options.sets == std::vector<std::string>{"train.epochs=3", "seeds=[1, 2]"});
+  CHECK(options.quiet);
+  CHECK(parse_options({"--set", "a=1", "b.toml"}).arguments == std::vector<std::string>{"b.toml"});
+  CHECK(parse_options({"run", "a.toml"}).command == Command::run);
+}
+
+TEST_CASE("every option of every command is understood") {
+  const Options run = parse_options({"run", "a.toml", "--out", "o", "--resume", "--device", "cuda:1", "--threads", "2",
+                                     "--plugin-dir", "p", "--plugin-dir", "q", "--json"});
+  CHECK(run.out == "o");
+  CHECK(run.resume);
+  CHECK(run.device == "cuda:1");
+  CHECK(run.threads == 2);
+  CHECK(run.plugin_dirs == std::vector<std::string>{"p", "q"});
+  CHECK(run.json);
+  const Options loss = parse_options({"loss", "kdhost.kd", "--inputs", "i", "--grads", "g", "--set", "temperature=4"});
+  CHECK(loss.command == Command::loss);
+  CHECK(loss.inputs == "i");
+  CHECK(loss.grads == "g");
+  CHECK(loss.sets == std::vector<std::string>{"temperature=4"});
+  CHECK(parse_options({"eval", "r", "--which", "last", "--seed", "3"}).which == Which::last);
+  CHECK(parse_options({"eval", "r", "--seed", "3"}).seed == 3);
+  CHECK(parse_options({"compare", "a", "b", "--format", "csv"}).table_format == TableFormat::csv);
+  CHECK(parse_options({"compare", "a", "b"}).arguments.size() == 2);
+  CHECK(parse_options({"compare", "a", "--json"}).table_format == TableFormat::json);
+  CHECK(parse_options({"export", "r", "--format", "torchscript"}).export_format == ExportFormat::torchscript);
+  CHECK(parse_options({"plugins", "--verbose"}).verbose);
+  CHECK(parse_options({"schema"}).command == Command::schema);
+  CHECK(parse_options({"inspect", "a.toml"}).command == Command::inspect);
+  CHECK(parse_options({"check", "a.toml"}).command == Command::check);
+  CHECK(parse_options({"describe", "kdhost.kd"}).command == Command::describe);
+}
+
+TEST_CASE("each command has help with an example") {
+  for (const char* name :
+       {"run", "check", "plugins", "describe", "inspect", "loss", "eval", "compare", "export", "schema"}) {
+    CAPTURE(name);
+    const std::string help = parse_options({name, "--help"}).answer.value_or("");
+    CHECK(help.find(std::string("Usage: kdhost ") + name) != std::string::npos);
+    CHECK(help.find(std::string("Example:\n  kdhost ") + name) != std::string::npos);
+    CHECK(overview().find(std::string("$ kdhost ") + name) != std::string::npos);
+  }
+  CHECK(parse_options({"--help"}).answer == overview());
+  CHECK(parse_options({"--version"}).answer.value_or("").rfind("kdhost ", 0) == 0);
+}
+
+TEST_CASE("the help of a command is what it accepts") {
+  CHECK(parse_options({"check", "--help"}).answer ==
+        "Everything but the training: all mistakes at once, one dry batch\n"
+        "Usage: kdhost check FILE.toml [OPTIONS]\n"
+        "\n"
+        "Options:\n"
+        "  -h,--help               Print this and exit\n"
+        "  --set KEY=VALUE         Set any value of the file; repeatable\n"
+        "  --device DEVICE         cpu, cuda, cuda:1, auto\n"
+        "  --threads N             Threads for operators; chosen by load if not given\n"
+        "  --plugin-dir DIR        Look for plugins here first; repeatable\n"
+        "  --json                  Print the result as JSON\n"
+        "  --quiet                 Only results and errors\n"
+        "\n"
+        "Example:\n"
+        "  kdhost check experiment.toml\n");
+}
+
+TEST_CASE("a mistake on the command line is exit 2 with what to write") {
+  CHECK(refusal({}) ==
+        "exit 2: kdhost: nothing to do.\n"
+        "  Expected a command or an experiment file. Example: kdhost run experiment.toml --set "
+        "train.epochs=3; see `kdhost --help`.");
+  CHECK(refusal({"chekc"}) ==
+        "exit 2: kdhost: unknown command 'chekc'.\n"
+        "  Expected one of: run, check, plugins, describe, inspect, loss, eval, compare, export, "
+        "schema; or an experiment file that ends in .toml. Did you mean 'check'?");
+  CHECK(refusal({"run"}) ==
+        "exit 2: kdhost run: FILE.toml is missing.\n"
+        "  Example: kdhost run experiment.toml --set train.epochs=3");
+  CHECK(refusal({"run", "a.toml", "b.toml"}) ==
+        "exit 2: kdhost run: does not take 'b.toml'.\n"
+        "  Expected one argument: FILE.toml. See `kdhost run --help`.");
+  CHECK(refusal({"schema", "x"}) ==
+        "exit 2: kdhost schema: does not take 'x'.\n"
+        "  Expected no argument. See `kdhost schema --help`.");
+  CHECK(refusal({"a.toml", "--devise", "cpu"}) ==
+        "exit 2: kdhost run: unknown option '--devise'.\n"
+        "  Did you mean '--device'? See `kdhost run --help`.");
+  CHECK(refusal({"a.toml", "--xyzzy=1"}) ==
+        "exit 2: kdhost run: unknown option '--xyzzy'.\n"
+        "  See `kdhost run --help`.");
+  CHECK(refusal({"check", "a.toml", "--resume"}) ==
+        "exit 2: kdhost check: unknown option '--resume'.\n"
+        "  See `kdhost check --help`.");
+  CHECK(refusal({"a.toml", "--set", "epochs"}) ==
+        "exit 2: kdhost run: --set is 'epochs'.\n"
+        "  Expected KEY=VALUE. See `kdhost run --help`.");
+  CHECK(refusal({"a.toml", "--threads", "two"}) ==
+        "exit 2: kdhost run: --threads is 'two'.\n"
+        "  Expected a whole number from 1 to 4096.");
+  CHECK(refusal({"a.toml", "--threads", "0"}) ==
+        "exit 2: kdhost run: --threads is '0'.\n"
+        "  Expected a whole number from 1 to 4096.");
+  CHECK(refusal({"a.toml", "--device", "gpu"}) ==
+        "exit 2: kdhost run: --device is 'gpu'.\n"
+        "  Expected cpu, cuda, cuda:N or auto.");
+  CHECK(refusal({"eval", "r", "--which", "lest"}) ==
+        "exit 2: kdhost eval: --which is 'lest'.\n"
+        "  Expected one of: best, last. Did you mean 'best'?");
+  CHECK(refusal({"export", "r", "--format", "onnx"}) ==
+        "exit 2: kdhost export: --format is 'onnx'.\n"
+        "  Expected one of: safetensors, torchscript.");
+  CHECK(refusal({"loss", "kdhost.kd"}) ==
+        "exit 2: kdhost loss: --inputs FILE.safetensors is missing.\n"
+        "  Example: kdhost loss kdhost.kd --inputs in.safetensors --set temperature=4 "
+        "--grads out.safetensors");
+  CHECK(refusal({"a.toml", "--device"}) ==
+        "exit 2: kdhost run: --device: 1 required DEVICE missing.\n"
+        "  See `kdhost run --help`.");
+}

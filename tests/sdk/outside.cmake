@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# What an author outside does: installs the SDK into an empty folder and builds two plugins with find_package(kdhost) and
+# nothing else. LibTorch is hidden: no variable names it, and the test fails if a compile command or a library mentions it.
+#   cmake -D BUILD=<build folder of kdhost> -D SOURCE=<tests/sdk/outside> -D WORK=<folder to work in>
+#         -D COMPILER=<C++ compiler> [-D "FLAGS=<compiler flags>"] -P outside.cmake
+cmake_minimum_required(VERSION 3.25)
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGV " " command)
+    message(FATAL_ERROR "failed (${status}): ${command}\n${out}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE "${WORK}")
+file(MAKE_DIRECTORY "${WORK}")
+run("${CMAKE_COMMAND}" --install "${BUILD}" --component sdk --prefix "${WORK}/prefix")
+file(COPY "${SOURCE}/" DESTINATION "${WORK}/source")
+set(hidden --unset=LIBTORCH_ROOT --unset=CMAKE_PREFIX_PATH --unset=CPATH --unset=CPLUS_INCLUDE_PATH --unset=LD_LIBRARY_PATH)
+run("${CMAKE_COMMAND}" -E env ${hidden}
+    "${CMAKE_COMMAND}" -S "${WORK}/source" -B "${WORK}/build" "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
+    "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_FLAGS=${FLAGS}" -DCMAKE_DISABLE_FIND_PACKAGE_LibTorch=ON
+    -DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
+run("${CMAKE_COMMAND}" -E env ${hidden} "${CMAKE_COMMAND}" --build "${WORK}/build")
+
+file(READ "${WORK}/build/compile_commands.json" commands)
+if(commands MATCHES "torch")
+  message(FATAL_ERROR "LibTorch is on the include path of a portable plugin:\n${commands}")
+endif()
+find_program(READELF readelf REQUIRED)
+foreach(plugin soft_kl polynomial)
+  set(file "${WORK}/build/${plugin}.so")
+  execute_process(COMMAND "${READELF}" -d "${file}" OUTPUT_VARIABLE dynamic COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "Shared library: \\[[^]]*\\]" needed "${dynamic}")
+  foreach(library IN LISTS needed)
+    if(NOT library MATCHES "\\[(libstdc\\+\\+|libm|libgcc_s|libc|ld-linux[^]]*|lib[a-z]*san)\\.so[.0-9]*\\]")
+      message(FATAL_ERROR "${file} needs ${library}; a portable plugin needs only the C and C++ runtime")
+    endif()
+  endforeach()
+  execute_process(COMMAND "${READELF}" --dyn-syms --wide "${file}" OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "(GLOBAL|WEAK|UNIQUE) +DEFAULT +[0-9]+ [^\n]+" defined "${symbols}")
+  list(LENGTH defined n)
+  if(NOT n EQUAL 1 OR NOT defined MATCHES "kdh_plugin_query")
+    message(FATAL_ERROR "${file} exports ${defined}; expected kdh_plugin_query alone")
+  endif()
+  file(STRINGS "${file}" record REGEX "component kind=(loss|scheduler) id=example")
+  if(NOT record)
+    message(FATAL_ERROR "${file} has no list of its components in its record")
+  endif()
+endforeach()
+message(STATUS "two plugins built out of tree without LibTorch: ${WORK}/build")
