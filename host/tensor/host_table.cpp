@@ -3,7 +3,6 @@
 #include "tensor/host_table.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
@@ -116,11 +115,6 @@ int32_t grad_mode(const kdh_host*, int32_t set) {
   const bool before = at::GradMode::is_enabled();
   if (set >= 0) at::GradMode::set_enabled(set != 0);
   return before ? 1 : 0;
-}
-
-void parallel_for(const kdh_host*, int64_t begin, int64_t end, int64_t grain, kdh_range_fn fn, void* ctx) {
-  if (end <= begin) return;
-  at::parallel_for(begin, end, std::max<int64_t>(grain, 1), [&](int64_t first, int64_t last) { fn(ctx, first, last); });
 }
 
 }  // namespace

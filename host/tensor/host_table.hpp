@@ -36,6 +36,9 @@ kdh_status guarded(Body&& body) noexcept {
 /// "torch=2.13.0 cxx11abi=1 cuda=none": what a plugin of the exact tier must have been built with.
 const std::string& torch_fingerprint();
 
+/// kdh_host.parallel_for; in a file of its own because it is compiled with OpenMP.
+void parallel_for(const kdh_host* host, int64_t begin, int64_t end, int64_t grain, kdh_range_fn fn, void* ctx);
+
 /// kdh_host.custom_grad; in a file of its own because of LibTorch's heavy autograd headers.
 kdh_status custom_grad(const kdh_host* host, kdh_str name, const kdh_tensor* in, uint64_t n_in, const kdh_tensor* out,
                        uint64_t n_out, const kdh_tensor* saved, uint64_t n_saved, kdh_backward_fn backward, void* ctx,

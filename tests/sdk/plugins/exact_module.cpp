@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A model of the exact tier made of torch::nn modules, with batch norm so that buffers are tied to the host as well.
-#include <kdhost/exact_module.hpp>
 #include <torch/nn/functional/activation.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/modules/container/sequential.h>
 #include <torch/nn/modules/linear.h>
+#include <kdhost/exact_module.hpp>
 
 namespace {
 

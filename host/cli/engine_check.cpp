@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// kdhost check FILE: everything but the training. Mistakes are thrown; what it prints is the plan of a run that can start.
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "cli/engine.hpp"
+
+namespace kdhost {
+
+void check_file(const Options& options) {
+  const std::string& file = options.arguments.front();
+  RunInput input = read_run_input(file, options);
+  const std::vector<std::string> plan = check_run(input);
+  if (options.json) {
+    const nlohmann::ordered_json answer = {{"file", file}, {"ok", true}, {"plan", plan}};
+    std::cout << answer.dump(2) << "\n";
+    return;
+  }
+  for (const std::string& line : plan) std::cout << printable(line, 2000) << "\n";
+  std::cout << printable(file, 4096) << ": nothing wrong.\n";
+}
+
+}  // namespace kdhost

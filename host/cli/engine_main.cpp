@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// kdhost-engine: the program that computes. The thin program `kdhost` has checked the command line and prepared the
+// environment before it became this one; run by hand it works the same with LibTorch's own defaults. Together with the
+// thin program's main this is the only place where errors end.
+#include <exception>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.hpp"
+#include "base/interrupt.hpp"
+#include "base/log.hpp"
+#include "cli/engine.hpp"
+#include "cli/front.hpp"
+#include "tensor/host_table.hpp"
+
+namespace kdhost {
+
+HostAbi engine_abi() {
+  HostAbi host;
+  host.torch_fingerprint = torch_fingerprint();
+  host.can_open_exact = true;
+  return host;
+}
+
+namespace {
+
+// `owner` keeps alive what the registry lies in.
+RunInput as_run_input(const ExperimentInput& input, const std::shared_ptr<const void>& owner) {
+  RunInput run;
+  run.experiment = input.experiment;
+  run.registry = std::shared_ptr<Registry>(owner, input.registry.get());
+  for (const auto& [name, file] : input.teacher_files)
+    run.teacher_files[name] = std::make_shared<RunInput>(as_run_input(*file, file));
+  return run;
+}
+
+// Each file in turn. One that fails does not keep the others from running; a signal does.
+int run_all(const Options& options) {
+  watch_for_interrupts();
+  int code = 0;
+  for (const std::string& file : options.arguments) {
+    try {
+      run_file(options, file);
+    } catch (const Error& error) {
+      log::error(error);
+      if (code == 0) code = static_cast<int>(error.exit());
+      if (error.exit() == Exit::interrupted) break;
+    }
+  }
+  return code;
+}
+
+int dispatch(const Options& options) {
+  switch (options.command) {
+    case Command::run:
+      return run_all(options);
+    case Command::check:
+      check_file(options);
+      return 0;
+    case Command::inspect:
+      inspect_file(options);
+      return 0;
+    case Command::loss:
+      evaluate_loss(options);
+      return 0;
+    case Command::eval:
+      evaluate(options);
+      return 0;
+    case Command::compare:
+      compare_runs(options);
+      return 0;
+    case Command::export_student:
+      export_student(options);
+      return 0;
+    case Command::plugins:
+    case Command::describe:
+    case Command::schema:
+      break;
+  }
+  Message message;
+  message.where = "kdhost-engine";
+  message.what = "does not answer '" + command_name(options.command) + "'.";
+  message.mend = "Use `kdhost " + command_name(options.command) + "`.";
+  throw Error(Exit::usage, std::move(message));
+}
+
+int answer(const std::vector<std::string>& arguments) {
+  const Options options = parse_options(arguments);
+  if (options.answer) {
+    std::cout << *options.answer;
+    return 0;
+  }
+  log::set_quiet(options.quiet);
+  return dispatch(options);
+}
+
+}  // namespace
+
+RunInput read_run_input(const std::string& file, const Options& options) {
+  const auto input = std::make_shared<const ExperimentInput>(read_experiment_input(file, options, engine_abi()));
+  return as_run_input(*input, input);
+}
+
+}  // namespace kdhost
+
+int main(int argc, char** argv) {
+  try {
+    const int code = kdhost::answer({argv + 1, argv + argc});
+    std::cout.flush();
+    if (std::cout) return code;
+    kdhost::Message message;
+    message.where = "standard output";
+    message.what = "cannot be written.";
+    message.mend = "Make room on the disk, or write elsewhere.";
+    throw kdhost::Error(kdhost::Exit::data, std::move(message));
+  } catch (const kdhost::Error& error) {
+    kdhost::log::error(error);
+    return static_cast<int>(error.exit());
+  } catch (const std::exception& error) {
+    std::cerr << "kdhost: internal error: " << kdhost::printable(error.what(), 4000)
+              << "\n  This is a defect of kdhost. Please report it with the command that led here.\n";
+    return static_cast<int>(kdhost::Exit::internal);
+  }
+}
