@@ -48,7 +48,8 @@ struct Message {
   std::string expected{};
   std::string mend{};
 
-  /// "where: what", then one line indented by two spaces with what was expected and how to mend it.
+  /// "where: what", then one line indented by two spaces with what was expected and how to mend it. Parts are made
+  /// sentences: a capital and a full stop are added where they are missing.
   std::string text() const;
 
   friend bool operator==(const Message&, const Message&) = default;

@@ -122,7 +122,8 @@ int32_t grad_mode(const kdh_host*, int32_t set) {
 kdh_status set_host_error(kdh_status status, std::string_view text) noexcept {
   host_error_fresh = true;
   try {
-    last_text.assign(text);
+    // Exact plugins pass on LibTorch's text, whose backtrace tells a user nothing.
+    last_text.assign(text.substr(0, text.find("\nException raised from")));
   } catch (...) {
     last_text.clear();
   }

@@ -5,12 +5,12 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <filesystem>
 #include <set>
 
 #include "base/launch.hpp"
-#include "base/log.hpp"
 #include "base/nearest.hpp"
+#include "base/text.hpp"
 #include "data/sample_order.hpp"
 #include "plugin/experiment_check.hpp"
 #include "plugin/parameters.hpp"
@@ -37,6 +37,14 @@ std::vector<std::string> data_places() {
   }
   return places;
 }
+
+namespace {
+// Relative paths in parameters start at the experiment's folder.
+std::string folder_of(const std::string& file) {
+  const std::string folder = std::filesystem::path(file).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+}  // namespace
 
 // ---- Maker -------------------------------------------------------------------------------------------------------------
 
@@ -73,7 +81,7 @@ Assembly::Assembly(const Experiment& experiment, Registry& registry, at::Device 
     : experiment_(&experiment),
       device_(device),
       floating_(parameter_dtype(experiment.train.precision.value)),
-      maker_(registry, Arguments().add("data_places", data_places())) {
+      maker_(registry, Arguments().add("data_places", data_places()).add("folder", folder_of(experiment.file))) {
   open_data();
   make_student();
   make_teachers(teacher_from);
@@ -120,8 +128,12 @@ void Assembly::open_data() {
     items.push_back({std::move(transform), true, everywhere, t.name.value});
   }
   augment_ = std::make_unique<Augment>(std::move(items));
-  if (augment_->random() && experiment_->data.views.value == 0 && augment_->mixes() && !subsets_.all_labelled())
-    log::warn("transforms that mix samples also mix the labels of unlabelled ones; losses with labels see labelled rows only");
+  if (augment_->mixes() && !subsets_.all_labelled())
+    throw Error(Exit::experiment,
+                Message{data.labels ? data.labels->place : data.component.use.place, "",
+                        "some samples have no label, and a transform mixes samples with their labels",
+                        "all samples with a label, or transforms that treat each sample by itself",
+                        "leave out `labels`, or mixup and cutmix"});
   probe_ = first_batch(experiment_->seeds.front().value);
 }
 
@@ -151,11 +163,7 @@ std::vector<PortShape> Assembly::field_shapes(const ComponentInfo& component) co
       throw Error(Exit::experiment,
                   Message{experiment_->data.component.use.place, "", "the data set has no field for port " + kdhost::quoted(port.name) +
                               " of " + component.id,
-                          "its fields: " + [&] {
-                            std::string t;
-                            for (const auto& n : names) t += (t.empty() ? "" : ", ") + n;
-                            return t;
-                          }(),
+                          "its fields: " + join(names),
                           did_you_mean(field_name(port.name), names)});
     }
     std::vector<int64_t> sizes = field->sizes().vec();
@@ -247,13 +255,12 @@ void Assembly::make_teachers(const TeacherMaker& teacher_from) {
   }
 }
 
-void Assembly::bind_fields(ModelInstance& model, const Batch& batch, Precision precision) const {
+void Assembly::bind_fields(ModelInstance& model, const Batch& batch) const {
   Inputs& inputs = model.inputs();
   for (std::size_t slot = 0; slot < inputs.size(); ++slot) {
     const at::Tensor* field = batch.find(inputs.port(slot));
     inputs.set(slot, *field);
   }
-  (void)precision;
 }
 
 void Assembly::dry_forward() {
@@ -273,7 +280,7 @@ void Assembly::dry_forward() {
   Outputs out;
   {
     Parts parts = new_student(experiment_->seeds.front().value);
-    bind_fields(*student_, probe_, experiment_->train.precision.value);
+    bind_fields(*student_, probe_);
     student_->forward(parts, settings, Wants(), out);
     outputs_.push_back(shapes_of_outputs(out));
   }
@@ -284,7 +291,7 @@ void Assembly::dry_forward() {
     }
     out.clear();
     Parts parts = new_parts(t.model->part_list(), t.name, 0);
-    bind_fields(*t.model, probe_, Precision::fp32);
+    bind_fields(*t.model, probe_);
     t.model->forward(parts, settings, Wants(), out);
     outputs_.push_back(shapes_of_outputs(out));
     const at::Tensor logits = out["logits"];
@@ -307,12 +314,7 @@ Source Assembly::resolve(const Text& source, const std::string& port, std::vecto
       std::vector<std::string> names;
       for (const auto& f : probe_.fields) names.push_back(f.name);
       problems.push_back({source.place, "port " + kdhost::quoted(port), "the batch has no field " + kdhost::quoted(s.name),
-                          "fields: " +
-                              [&] {
-                                std::string t;
-                                for (const auto& n : names) t += (t.empty() ? "" : ", ") + n;
-                                return t;
-                              }(),
+                          "fields: " + join(names),
                           did_you_mean(s.name, names)});
     }
     return s;
@@ -339,12 +341,7 @@ Source Assembly::resolve(const Text& source, const std::string& port, std::vecto
   for (const auto& o : outputs_[s.model]) names.push_back(o.port);
   if (std::find(names.begin(), names.end(), tap) == names.end())
     problems.push_back({source.place, "port " + kdhost::quoted(port), model_name(s.model) + " has no tap " + kdhost::quoted(tap),
-                        "taps: " +
-                            [&] {
-                              std::string t;
-                              for (const auto& n : names) t += (t.empty() ? "" : ", ") + n;
-                              return t;
-                            }(),
+                        "taps: " + join(names),
                         did_you_mean(tap, names)});
   return s;
 }
@@ -377,7 +374,7 @@ std::vector<PortShape> Assembly::shapes_of(const std::vector<PortBinding>& ports
   return shapes;
 }
 
-void Assembly::make_terms(StagePlan& stage, Arm& arm, const std::vector<const LossTerm*>& terms, const std::string& context) {
+void Assembly::make_terms(StagePlan& stage, Arm& arm, const std::vector<const LossTerm*>& terms) {
   std::vector<Message> problems;
   for (const LossTerm* written : terms) {
     const ComponentInfo& info = maker_.info(written->component, KDH_KIND_LOSS);
@@ -423,7 +420,6 @@ void Assembly::make_terms(StagePlan& stage, Arm& arm, const std::vector<const Lo
     if (found == arm.part_lists.end()) arm.part_lists.push_back({owner, term.loss->part_list()});
     stage.terms.push_back(std::move(term));
   }
-  (void)context;
   if (!problems.empty()) throw Error(Exit::experiment, problems);
 }
 
@@ -524,7 +520,7 @@ void Assembly::make_arms() {
     StagePlan& s = arm.stages.emplace_back();
     duration(s, e.train.epochs, e.train.steps);
     s.optimizer = e.optimizer;
-    make_terms(s, arm, enabled(e.losses), "");
+    make_terms(s, arm, enabled(e.losses));
     schedules.push_back(&e.schedules);
   }
   for (const Stage& written : e.stages) {
@@ -534,7 +530,7 @@ void Assembly::make_arms() {
     s.freeze = written.freeze;
     s.optimizer = written.optimizer ? *written.optimizer : e.optimizer;
     s.keeps_optimizer_state = !written.optimizer && arm.stages.size() > 1;
-    make_terms(s, arm, enabled(written.losses ? *written.losses : e.losses), s.name);
+    make_terms(s, arm, enabled(written.losses ? *written.losses : e.losses));
     schedules.push_back(written.schedules ? &*written.schedules : &e.schedules);
   }
   bool any_teacher = false;
@@ -565,7 +561,7 @@ void Assembly::make_arms() {
       ce.name = Text("cross_entropy");
       kept.push_back(&ce);
     }
-    make_terms(s, base, kept, "baseline");
+    make_terms(s, base, kept);
     double sum = 0.0;
     for (const auto& t : s.terms) sum += t.base_weight;
     if (sum > 0.0)

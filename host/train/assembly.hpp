@@ -163,8 +163,8 @@ class Assembly {
   Parts new_parts(const std::shared_ptr<const PartList>& list, const std::string& owner, int64_t seed) const;
   ModelInstance& model(std::size_t index) { return index == 0 || !teachers_[index - 1].model ? *student_ : *teachers_[index - 1].model; }
   std::string model_name(std::size_t index) const { return index == 0 ? "student" : teachers_[index - 1].name; }
-  /// Gives a model the fields of a batch that it reads, in its precision.
-  void bind_fields(ModelInstance& model, const Batch& batch, Precision precision) const;
+  /// Gives a model the fields of a batch that it reads.
+  void bind_fields(ModelInstance& model, const Batch& batch) const;
   /// One training batch as a leg of seed `seed` would see it first.
   Batch first_batch(int64_t seed);
   /// Metrics as the experiment names them, plus accuracy, nll and agreement where the data have classes.
@@ -177,7 +177,7 @@ class Assembly {
   void dry_forward();
   void make_arms();
   std::vector<PortShape> field_shapes(const ComponentInfo& component) const;
-  void make_terms(StagePlan& stage, Arm& arm, const std::vector<const LossTerm*>& terms, const std::string& context);
+  void make_terms(StagePlan& stage, Arm& arm, const std::vector<const LossTerm*>& terms);
   void make_schedules(StagePlan& stage, const std::vector<Schedule>& schedules, bool baseline);
   void find_wants(StagePlan& stage) const;
   std::vector<PortBinding> bind_metric(const ComponentInfo& info, const Component& use) const;

@@ -45,7 +45,7 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
       roots.push_back(value);
       weights.push_back(at::full({}, term.weight * share, value.options()));
     }
-    if (!roots.empty()) torch::autograd::backward(roots, weights);         // 8: one backward
+    if (!roots.empty()) backward(roots, weights, random_step);             // 8: one backward
     learner_.student.apply_writes();
     for (auto& p : learner_.terms) p.apply_writes();
     for (auto& p : learner_.teachers) p.apply_writes();
@@ -87,6 +87,16 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
   return report;                                                           // 11: nothing was read from the device
 }
 
+void DistillStep::backward(const std::vector<at::Tensor>& roots, const std::vector<at::Tensor>& weights, int64_t step) {
+  try {
+    torch::autograd::backward(roots, weights);
+  } catch (const c10::Error& e) {
+    throw Error(Exit::plugin, Message{{}, "step " + std::to_string(step + 1) + ", backward", e.what_without_backtrace(),
+                                      "every loss and model has a gradient that can be computed",
+                                      "the name before the text is that of the hand-written gradient or operator"});
+  }
+}
+
 void DistillStep::forward_models(StagePlan& stage, const FedBatch& fed, const CallSettings& settings) {
   const Precision precision = assembly_.experiment().train.precision.value;
   for (std::size_t m = 0; m < outputs_.size(); ++m) {
@@ -94,7 +104,7 @@ void DistillStep::forward_models(StagePlan& stage, const FedBatch& fed, const Ca
     const Wants& wants = stage.wants[m];
     if (wants.names().empty()) continue;
     ModelInstance& model = assembly_.model(m);
-    assembly_.bind_fields(model, fed.batch, precision);
+    assembly_.bind_fields(model, fed.batch);
     const bool average = m > 0 && assembly_.teachers()[m - 1].kind == TeacherKind::average;
     Parts& parts = m == 0 ? learner_.student : learner_.teachers[m - 1];
     outputs_[m].clear();

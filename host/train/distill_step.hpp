@@ -38,6 +38,7 @@ class DistillStep {
   void forward_models(StagePlan& stage, const FedBatch& fed, const CallSettings& settings);
   const at::Tensor& tensor_of(const Source& source, const FedBatch& fed);
   at::Tensor compute(Term& term, const FedBatch& fed, const CallSettings& settings);
+  static void backward(const std::vector<at::Tensor>& roots, const std::vector<at::Tensor>& weights, int64_t step);
   void follow_student();
 
   Assembly& assembly_;

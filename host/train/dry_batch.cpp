@@ -43,7 +43,7 @@ class DryRun {
         continue;
       }
       ModelInstance& model = assembly.model(m);
-      assembly.bind_fields(model, batch_, e.train.precision.value);
+      assembly.bind_fields(model, batch_);
       const bool average = m > 0 && assembly.teachers()[m - 1].kind == TeacherKind::average;
       model.forward(m == 0 || average ? student_ : others_[m - 1], settings, Wants(), outputs_[m]);
     }

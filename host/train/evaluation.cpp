@@ -93,7 +93,7 @@ Evaluation EvaluationSet::judge(std::size_t model, Parts& parts, bool everything
     if (model > 0) {
       teacher_forward(assembly_, model - 1, batch, wants, out);
     } else {
-      assembly_.bind_fields(assembly_.student(), batch, Precision::fp32);
+      assembly_.bind_fields(assembly_.student(), batch);
       out.clear();
       const AutocastGuard autocast(assembly_.experiment().train.precision.value, assembly_.device());
       assembly_.student().forward(parts, settings, wants, out);
@@ -133,7 +133,7 @@ double latency_ms(Assembly& assembly, std::size_t model, Parts& parts) {
     if (model > 0) {
       teacher_forward(assembly, model - 1, batch, wants, out);
     } else {
-      assembly.bind_fields(assembly.student(), batch, Precision::fp32);
+      assembly.bind_fields(assembly.student(), batch);
       out.clear();
       assembly.student().forward(parts, settings, wants, out);
     }

@@ -220,7 +220,7 @@ typedef uint32_t kdh_init;
 #define KDH_INIT_CONSTANT 2u /* a */
 #define KDH_INIT_UNIFORM 3u  /* from a to b */
 #define KDH_INIT_NORMAL 4u   /* mean a, standard deviation b */
-#define KDH_INIT_VALUE 5u    /* a copy of `value`; in the exact tier the tensor itself, when its device and dtype agree */
+#define KDH_INIT_VALUE 5u    /* a copy of `value` */
 
 #define KDH_PART_PARAMETER 0u /* trained by the optimizer */
 #define KDH_PART_BUFFER 1u    /* kept in checkpoints, never trained; written with kdh_call.write */
