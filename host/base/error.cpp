@@ -2,7 +2,6 @@
 // Joins the parts of error messages into the text a user reads. Part of the lowest layer, used by all others.
 #include "base/error.hpp"
 
-#include <string_view>
 #include <utility>
 
 namespace kdhost {
@@ -26,21 +25,6 @@ std::size_t utf8_length(const std::string& text, std::size_t at) {
   if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)) return 0;
   if ((first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) return 0;
   return length;
-}
-
-// With a full stop where no mark ends the text.
-std::string ended(std::string text) {
-  if (!text.empty() && std::string_view(".?!:").find(text.back()) == std::string_view::npos) text += '.';
-  return text;
-}
-
-// The same with a capital, unless the text starts with a key or a value ("weights = ...").
-std::string sentence(std::string text) {
-  const std::size_t word = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz");
-  const bool prose = word != 0 && (word == std::string::npos || (text[word] == ' ' && text.compare(word, 3, " = ") != 0) ||
-                                   std::string_view(",;:").find(text[word]) != std::string_view::npos);
-  if (prose) text[0] = static_cast<char>(text[0] - 'a' + 'A');
-  return ended(std::move(text));
 }
 
 }  // namespace
@@ -76,10 +60,10 @@ std::string Message::text() const {
   std::string out = place.known() ? place.text() : where;
   if (place.known() && !where.empty()) out += ": " + where;
   if (!out.empty() && !what.empty()) out += ": ";
-  out += ended(what);
-  std::string advice = sentence(expected);
+  out += what;
+  std::string advice = expected;
   if (!expected.empty() && !mend.empty()) advice += ' ';
-  advice += sentence(mend);
+  advice += mend;
   if (!advice.empty()) out += "\n" + advice;
   // Every line after the first is indented, so that several messages in a row stay apart.
   std::string indented;

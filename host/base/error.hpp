@@ -48,8 +48,7 @@ struct Message {
   std::string expected{};
   std::string mend{};
 
-  /// "where: what", then one line indented by two spaces with what was expected and how to mend it. Parts are made
-  /// sentences: a capital and a full stop are added where they are missing.
+  /// "where: what", then one line indented by two spaces with what was expected and how to mend it.
   std::string text() const;
 
   friend bool operator==(const Message&, const Message&) = default;

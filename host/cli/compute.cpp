@@ -54,9 +54,12 @@ void check_loss(const Options& options) {
 void compute(const Options& options, const std::vector<std::string>& arguments) {
   std::optional<int> threads = options.threads;
   if (is_experiment_file(options)) {
-    const ExperimentInput input = read_experiment_input(options.arguments.front(), options, front_abi());
-    const std::int64_t written = input.experiment.numerics.threads.value;
-    if (!threads && written > 0) threads = static_cast<int>(written);
+    // Of several files all are looked at before the first is run.
+    for (const std::string& file : options.arguments) {
+      const ExperimentInput input = read_experiment_input(file, options, front_abi());
+      const std::int64_t written = input.experiment.numerics.threads.value;
+      if (!threads && written > 0) threads = static_cast<int>(written);
+    }
   } else if (options.command == Command::loss) {
     check_loss(options);
   } else if (options.command == Command::compare || options.command == Command::export_student) {

@@ -64,11 +64,11 @@ std::vector<ModelFacts> facts_of(Assembly& assembly) {
   return models;
 }
 
-// [N, 16, 32, 32]: the first size is that of the batch.
+// "[N, 16, 32, 32]": the first size, -1, is that of the batch.
 std::string tap_shape(const std::vector<std::int64_t>& sizes) {
-  std::string text = shape_text(sizes);
-  if (!sizes.empty() && sizes.front() == -1) text.replace(1, 2, "N");
-  return text;
+  std::vector<std::string> texts;
+  for (const std::int64_t size : sizes) texts.push_back(size < 0 ? std::string("N") : std::to_string(size));
+  return "[" + join(texts) + "]";
 }
 
 // The names of all taps in an order that keeps each model's own: a name that is new stands after the one before it.

@@ -14,36 +14,37 @@
 namespace kdhost {
 namespace {
 
-using Rule = std::int64_t (*)(const at::RecordFunction&);
+/// Cost of one call, known when it begins: of the whole call, or of each element of its result.
+struct Cost {
+  std::int64_t operations = 0;
+  bool each_output = false;
+};
+
+using Rule = Cost (*)(const at::RecordFunction&);
 
 at::Tensor input(const at::RecordFunction& call, std::size_t index) { return call.inputs()[index].toTensor(); }
 
 // Each output element of a convolution takes one row of the weight [out, in / groups, kernel...]; transposed, each input
 // element takes one row of [in, out / groups, kernel...].
-std::int64_t convolution(const at::RecordFunction& call) {
+Cost convolution(const at::RecordFunction& call) {
   const at::Tensor weight = input(call, 1);
-  const bool transposed = call.inputs()[6].toBool();
-  const std::int64_t elements = transposed ? input(call, 0).numel() : call.outputs()[0].toTensor().numel();
-  return elements * (weight.numel() / weight.size(0));
+  const std::int64_t row = weight.numel() / weight.size(0);
+  if (call.inputs()[6].toBool()) return {input(call, 0).numel() * row, false};
+  return {row, true};
 }
 
-// [..., n, k] times [..., k, p].
-std::int64_t product(const at::Tensor& left, const at::Tensor& right) {
-  return left.numel() * (right.dim() > 1 ? right.size(-1) : 1);
-}
-
+// [..., n, k] times [..., k, p] or [k].
 template <std::size_t left>
-std::int64_t matrices(const at::RecordFunction& call) {
-  return product(input(call, left), input(call, left + 1));
+Cost matrices(const at::RecordFunction& call) {
+  const at::Tensor right = input(call, left + 1);
+  return {input(call, left).numel() * (right.dim() > 1 ? right.size(-1) : 1), false};
 }
 
 // Queries times keys, then weights times values: [..., L, E] with [..., S, E] and [..., S, V].
-std::int64_t attention(const at::RecordFunction& call) {
+Cost attention(const at::RecordFunction& call) {
   const at::Tensor query = input(call, 0);
-  const at::Tensor key = input(call, 1);
-  const at::Tensor value = input(call, 2);
   const std::int64_t rows = query.numel() / query.size(-1);
-  return rows * key.size(-2) * (query.size(-1) + value.size(-1));
+  return {rows * input(call, 1).size(-2) * (query.size(-1) + input(call, 2).size(-1)), false};
 }
 
 const std::map<std::string_view, Rule>& rules() {
@@ -70,20 +71,23 @@ thread_local std::int64_t total = 0;
 thread_local int depth = 0;
 
 struct Counted final : at::ObserverContext {
-  explicit Counted(Rule r) : rule(r) {}
-  Rule rule;
+  Cost cost;
 };
 
+// The inputs can be looked at only here, the results only at the end.
 std::unique_ptr<at::ObserverContext> enter(const at::RecordFunction& call) {
   const auto found = rules().find(call.name());
   if (found == rules().end()) return nullptr;
-  ++depth;
-  return std::make_unique<Counted>(found->second);
+  auto counted = std::make_unique<Counted>();
+  if (depth++ == 0) counted->cost = found->second(call);
+  return counted;
 }
 
 void leave(const at::RecordFunction& call, at::ObserverContext* context) {
   if (context == nullptr) return;
-  if (--depth == 0) total += static_cast<Counted*>(context)->rule(call);
+  --depth;
+  const Cost& cost = static_cast<Counted*>(context)->cost;
+  total += cost.each_output ? cost.operations * call.outputs()[0].toTensor().numel() : cost.operations;
 }
 
 }  // namespace

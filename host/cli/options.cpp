@@ -29,7 +29,7 @@ struct CommandText {
 };
 
 constexpr std::array<CommandText, 10> kCommands{{
-    {Command::run, "run", "FILE.toml", "Train the student as the experiment says, and show what distillation gained",
+    {Command::run, "run", "FILE.toml...", "Train the student as the experiment says, and show what distillation gained",
      "kdhost run experiment.toml --set train.epochs=3"},
     {Command::check, "check", "FILE.toml", "Everything but the training: all mistakes at once, one dry batch",
      "kdhost check experiment.toml"},
@@ -199,7 +199,7 @@ class CommandLine {
       }
       options_.arguments.push_back(extra);
     }
-    const bool several = text_.command == Command::compare;
+    const bool several = text_.command == Command::compare || text_.command == Command::run;
     const std::size_t most = text_.arguments[0] == '\0' ? 0 : 1;
     if (options_.arguments.size() > most && !several) {
       refuse(text_.name, "does not take " + kdhost::quoted(options_.arguments[most]) + ".",
@@ -208,6 +208,10 @@ class CommandLine {
     }
     if (options_.arguments.empty() && text_.arguments[0] != '\0') {
       refuse(text_.name, std::string(text_.arguments) + " is missing.", "", std::string("Example: ") + text_.example);
+    }
+    if (text_.command == Command::run && options_.out && options_.arguments.size() > 1) {
+      refuse(text_.name, "--out names one folder for " + std::to_string(options_.arguments.size()) + " experiments.",
+             "Expected one experiment, or no --out.", "Without --out each run gets a folder of its own under runs/.");
     }
     if (text_.command == Command::loss && options_.inputs.empty()) {
       refuse(text_.name, "--inputs FILE.safetensors is missing.", "", std::string("Example: ") + text_.example);

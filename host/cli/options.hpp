@@ -24,7 +24,7 @@ enum class ExportFormat { safetensors, torchscript };
 /// Everything the command line can say. Which members a command uses stands beside them.
 struct Options {
   Command command = Command::run;
-  /// run, check, inspect: the experiment file. describe, loss: the id. eval: a run folder or an experiment
+  /// run: experiment files. check, inspect: the experiment file. describe, loss: the id. eval: a run folder or an experiment
   /// file. export: a run folder. compare: run folders. plugins, schema: nothing.
   std::vector<std::string> arguments{};
 

@@ -80,14 +80,17 @@ RunSummary summarize(const RunResult& result, LegWeights weights) {
 }
 
 bool is_fraction(const std::string& metric) {
-  constexpr std::array<std::string_view, 7> kFractions = {"accuracy",  "top_k",  "precision",        "recall",
-                                                          "f1",        "agreement", "calibration_error"};
+  constexpr std::array<std::string_view, 8> kFractions = {"accuracy", "agreement", "confusion_matrix", "ece",
+                                                          "f1",       "precision", "recall",           "top_k"};
   return std::find(kFractions.begin(), kFractions.end(), metric) != kFractions.end();
 }
 
 std::string heading_of(const std::string& metric) {
-  if (metric == "nll") return "NLL";
-  return is_fraction(metric) ? metric + " %" : metric;
+  constexpr std::array<std::string_view, 3> kAbbreviations = {"ece", "f1", "nll"};
+  std::string text = metric;
+  if (std::find(kAbbreviations.begin(), kAbbreviations.end(), metric) != kAbbreviations.end())
+    std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  return is_fraction(metric) ? text + " %" : text;
 }
 
 std::string metric_text(const std::string& metric, double value) {

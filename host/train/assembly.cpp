@@ -97,7 +97,7 @@ void Assembly::open_data() {
   const DatasetInfo& info = dataset_->info();
   if (info.classes > 0) maker_.facts().add("classes", info.classes);
   maker_.facts().add("samples", info.samples[0]);
-  subsets_ = make_subsets(*dataset_, data);
+  if (info.samples[0] > 0) subsets_ = make_subsets(*dataset_, data);
 
   // 4-D inputs go through convolutions, which on a CPU are twice as fast in this layout.
   const std::size_t input = info.field("input");

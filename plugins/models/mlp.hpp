@@ -53,7 +53,7 @@ struct Mlp final : Model {
   void forward(const Call& c, Outputs& out) override {
     const double share = c.number("dropout"), input_share = c.number("input_dropout");
     Tensor x = c["batch.input"];
-    if (x.dim() != 2) x = x.reshape({x.size(0), -1});
+    if (x.dim() != 2) x = x.flatten(1);
     x = nn::Dropout{input_share}(c, x);
     for (std::size_t i = 0; i + 1 < layers_.size(); ++i) {
       x = relu_(layers_[i](c, x));

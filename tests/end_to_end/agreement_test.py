@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Agreement with plain PyTorch: the same initial weights, the same samples in the same order, float64. Every logged loss
-and every final weight must be equal to 1e-9: 200 steps of a pair of perceptrons, 20 of a pair of CIFAR ResNets. Left out
-where the torch package cannot be imported."""
+"""Agreement with plain PyTorch: the same initial weights, the same samples in the same order, float64. Every logged
+loss and every final weight must be equal to 1e-9: 200 steps of a pair of perceptrons, 20 of a pair of CIFAR ResNets.
+Left out where the torch package cannot be imported."""
 import sys
 
 try:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The life of a batch: components that say when they are called, and the calls of two steps as a list. Also what must not
-be called: a teacher whose outputs are kept, and a term whose weight is 0 at that step."""
+"""The life of a batch: components that say when they are called, and the calls of two steps as a list. Also what must
+not be called: a teacher whose outputs are kept, and a term whose weight is 0 at that step."""
 import os
 import struct
 import sys

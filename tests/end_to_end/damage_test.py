@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A checkpoint with one wrong byte, or cut short, is refused by name with exit code 4, wherever the damage is. Every byte
-of the header's length and a sample of all the others; the format itself is tested in tests/tensor."""
+"""A checkpoint with one wrong byte, or cut short, is refused by name with exit code 4, wherever the damage is. Every
+byte of the header's length and a sample of all the others; the format itself is tested in tests/tensor."""
 import random
 import signal
 

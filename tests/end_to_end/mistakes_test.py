@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Mistakes that only a built experiment shows, through the program: the exit code and the full text of the answer, and
-that nothing was trained. Mistakes that need no model are tested in tests/config and tests/plugin."""
+"""Mistakes that only a built experiment shows, through the program: the exit code and the full text of the answer,
+and that nothing was trained. Mistakes that need no model are tested in tests/config and tests/plugin."""
 import difflib
 import os
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the end-to-end tests share: starting the program as a user does, in an empty folder with a cache of its own, and
-reading and writing safetensors files. Nothing but Python's own library."""
+"""What the end-to-end tests share: starting the program as a user does, in an empty folder with a cache of its own,
+and reading and writing safetensors files. Nothing but Python's own library."""
 import json
 import math
 import os

@@ -99,11 +99,14 @@ TEST_CASE("a mistake on the command line is exit 2 with what to write") {
         "  Expected one of: run, check, plugins, describe, inspect, loss, eval, compare, export, "
         "schema; or an experiment file that ends in .toml. Did you mean 'check'?");
   CHECK(refusal({"run"}) ==
-        "exit 2: kdhost run: FILE.toml is missing.\n"
+        "exit 2: kdhost run: FILE.toml... is missing.\n"
         "  Example: kdhost run experiment.toml --set train.epochs=3");
-  CHECK(refusal({"run", "a.toml", "b.toml"}) ==
-        "exit 2: kdhost run: does not take 'b.toml'.\n"
-        "  Expected one argument: FILE.toml. See `kdhost run --help`.");
+  CHECK(refusal({"check", "a.toml", "b.toml"}) ==
+        "exit 2: kdhost check: does not take 'b.toml'.\n"
+        "  Expected one argument: FILE.toml. See `kdhost check --help`.");
+  CHECK(refusal({"a.toml", "b.toml", "--out", "here"}) ==
+        "exit 2: kdhost run: --out names one folder for 2 experiments.\n"
+        "  Expected one experiment, or no --out. Without --out each run gets a folder of its own under runs/.");
   CHECK(refusal({"schema", "x"}) ==
         "exit 2: kdhost schema: does not take 'x'.\n"
         "  Expected no argument. See `kdhost schema --help`.");

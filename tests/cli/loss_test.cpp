@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// kdhost loss: values and gradients against LibTorch's own operators, and what it says to files that do not fit.
+#include <ATen/ATen.h>
+
+#include "base/text.hpp"
+#include "cli/program.hpp"
+#include "tensor/safetensors.hpp"
+
+using namespace kdhost;
+using namespace kdhost::test;
+
+namespace {
+
+void save(const Program& p, const std::string& name, const std::vector<NamedTensor>& tensors) {
+  write_safetensors(p / name, tensors, {}, false);
+}
+
+at::Tensor pattern(at::IntArrayRef sizes, double phase, at::ScalarType dtype = at::kDouble) {
+  const std::int64_t n = c10::multiply_integers(sizes);
+  return at::sin(at::arange(n, at::kDouble) * 0.7 + phase).mul(2.0).reshape(sizes).to(dtype);
+}
+
+}  // namespace
+
+TEST_CASE("loss prints the value in 17 digits and writes the student's gradient under the port's name") {
+  const Program p;
+  const at::Tensor student = pattern({6, 5}, 0.1);
+  const at::Tensor teacher = pattern({6, 5}, 1.3);
+  save(p, "in.safetensors", {{"student.logits", student}, {"teacher.logits", teacher}, {"unrelated", at::ones({2})}});
+  const Answer answer =
+      p.kdhost("loss kdhost.kd --inputs in.safetensors --set temperature=3 --grads out.safetensors");
+  REQUIRE(answer.exit == 0);
+
+  const at::Tensor leaf = student.clone().requires_grad_(true);
+  const at::Tensor expected =
+      at::kl_div(at::log_softmax(leaf / 3.0, 1), at::softmax(teacher / 3.0, 1), at::Reduction::Sum) * 9.0 / 6.0;
+  expected.backward();
+  CHECK(std::stod(answer.out) == Approx(expected.item<double>()).epsilon(1e-13));
+  CHECK(answer.out == digits17(std::stod(answer.out)) + "\n");
+  const SafetensorsFile out(p / "out.safetensors");
+  REQUIRE(out.tensors().size() == 1);
+  const at::Tensor gradient = out.tensor("student.logits");
+  CHECK(gradient.scalar_type() == at::kDouble);
+  CHECK(at::allclose(gradient, leaf.grad(), 1e-12, 1e-14));
+}
+
+TEST_CASE("loss computes in the dtype of the file") {
+  const Program p;
+  save(p, "in.safetensors",
+       {{"student.logits", pattern({4, 3}, 0.0, at::kFloat)}, {"teacher.logits", pattern({4, 3}, 1.0, at::kFloat)}});
+  const auto answer = p.kdhost("loss kdhost.logit_mse --inputs in.safetensors --json").json();
+  CHECK(answer["dtype"] == "float32");
+  CHECK(answer["value"].get<double>() ==
+        Approx(at::mse_loss(pattern({4, 3}, 0.0), pattern({4, 3}, 1.0)).item<double>()).epsilon(1e-6));
+  CHECK(answer["gradients"]["student.logits"]["shape"] == nlohmann::json({4, 3}));
+}
+
+TEST_CASE("list ports take tensors by number, and state.NAME fills a part of the loss") {
+  const Program p;
+  const at::Tensor student = pattern({4, 3}, 0.2), teacher = pattern({4, 2}, 0.9), weight = pattern({2, 3}, 2.0),
+                   bias = pattern({2}, 0.4);
+  save(p, "in.safetensors", {{"student.features.0", student},
+                             {"teacher.features.0", teacher},
+                             {"state.regressor0.linear.weight", weight},
+                             {"state.regressor0.linear.bias", bias}});
+  const Answer answer = p.kdhost("loss kdhost.hint --inputs in.safetensors");
+  REQUIRE(answer.exit == 0);
+  CHECK(std::stod(answer.out) == Approx(at::mse_loss(at::linear(student, weight, bias), teacher).item<double>()).epsilon(1e-13));
+}
+
+TEST_CASE("a part of the wrong shape is named") {
+  const Program p;
+  save(p, "in.safetensors", {{"student.features.0", pattern({4, 3}, 0.2)},
+                             {"teacher.features.0", pattern({4, 2}, 0.9)},
+                             {"state.regressor0.linear.weight", pattern({3, 3}, 0.0)}});
+  const Answer answer = p.kdhost("loss kdhost.hint --inputs in.safetensors");
+  CHECK(answer.exit == 4);
+  CHECK(contains(answer.err, "regressor0.linear.weight"));
+  CHECK(contains(answer.err, "[2, 3]"));
+}
+
+TEST_CASE("a tensor that the loss needs and the file has not is named, with what the file holds") {
+  const Program p;
+  save(p, "in.safetensors", {{"student.logits", pattern({4, 3}, 0.0)}, {"teacher.logit", pattern({4, 3}, 1.0)}});
+  const Answer answer = p.kdhost("loss kdhost.kd --inputs in.safetensors");
+  CHECK(answer.exit == 4);
+  CHECK(answer.err ==
+        "error: in.safetensors: has no tensor 'teacher.logits', which kdhost.kd needs.\n"
+        "  The file holds: student.logits, teacher.logit. Did you mean 'teacher.logit'?\n");
+}
+
+TEST_CASE("a gap in the numbers of a list port is an error, not a shorter list") {
+  const Program p;
+  save(p, "in.safetensors", {{"student.features.0", pattern({4, 3}, 0.0)},
+                             {"student.features.2", pattern({4, 3}, 0.0)},
+                             {"teacher.features.0", pattern({4, 3}, 0.0)}});
+  const Answer answer = p.kdhost("loss kdhost.hint --inputs in.safetensors");
+  CHECK(answer.exit == 4);
+  CHECK(contains(answer.err, "error: in.safetensors: has no tensor 'student.features.1', which kdhost.hint needs.\n"));
+}
+
+TEST_CASE("mistakes in the loss's id and parameters are exit 3 with the nearest name") {
+  const Program p;
+  save(p, "in.safetensors", {{"student.logits", pattern({4, 3}, 0.0)}, {"teacher.logits", pattern({4, 3}, 1.0)}});
+  const Answer parameter = p.kdhost("loss kdhost.kd --inputs in.safetensors --set temprature=4");
+  CHECK(parameter.exit == 3);
+  CHECK(contains(parameter.err, "Did you mean 'temperature'?"));
+  const Answer id = p.kdhost("loss kdhost.kb --inputs in.safetensors");
+  CHECK(id.exit == 3);
+  CHECK(contains(id.err, "Did you mean 'kdhost.kd'?"));
+  const Answer range = p.kdhost("loss kdhost.kd --inputs in.safetensors --set temperature=0");
+  CHECK(range.exit == 3);
+  CHECK(contains(range.err, "--set temperature=0"));
+}
+
+TEST_CASE("an input file that is none is exit 4") {
+  const Program p;
+  p.write("in.safetensors", "not tensors");
+  CHECK(p.kdhost("loss kdhost.kd --inputs in.safetensors").exit == 4);
+  CHECK(p.kdhost("loss kdhost.kd --inputs absent.safetensors").exit == 4);
+}
