@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The commands that compute, one function each; kdhost-engine's main dispatches to them. Each prints its result to standard
-// output and throws Error for everything that goes wrong.
+// The commands that compute, one function each; kdhost-engine's main dispatches to them. Each prints its result to
+// standard output and throws Error for everything that goes wrong.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// kdhost check FILE: everything but the training. Mistakes are thrown; what it prints is the plan of a run that can start.
+// kdhost check FILE: everything but the training. Mistakes are thrown; what it prints is the plan of a run that can
+// start.
 #include <iostream>
 #include <nlohmann/json.hpp>
 

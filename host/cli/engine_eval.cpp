@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// kdhost eval: all metrics of trained weights on the test split. Of a run: each seed's student, distilled and alone. Of an
-// experiment file: the student whose weights it names, and its trained teachers.
+// kdhost eval: all metrics of trained weights on the test split. Of a run: each seed's student, distilled and alone. Of
+// an experiment file: the student whose weights it names, and its trained teachers.
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -54,8 +54,7 @@ std::vector<std::string> untrained_teachers(RunInput& input) {
 
 class Judge {
  public:
-  Judge(const Options& options, const std::string& target, bool of_run)
-      : of_run_(of_run) {
+  Judge(const Options& options, const std::string& target, bool of_run) : of_run_(of_run) {
     if (of_run) students_ = trained_students(target, options);
     input_ = read_run_input(of_run ? target + "/resolved.toml" : target, options);
     Student& student = input_.experiment.student;
@@ -71,7 +70,8 @@ class Judge {
     untrained_ = untrained_teachers(input_);
     assembly_ = assemble(input_);
     for (const std::string& name : untrained_)
-      log::warn("teacher " + quoted(name) + " has not been trained yet: it and metrics that compare with it are left out");
+      log::warn("teacher " + quoted(name) +
+                " has not been trained yet: it and metrics that compare with it are left out");
     if (!untrained_.empty()) std::erase_if(assembly_->metrics(), [](const MetricUse& use) { return use.of_teacher; });
   }
 

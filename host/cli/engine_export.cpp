@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// kdhost export RUN: the student alone, without anything of the training: as safetensors, or as TorchScript that PyTorch opens
-// without kdhost.
+// kdhost export RUN: the student alone, without anything of the training: as safetensors, or as TorchScript that
+// PyTorch opens without kdhost.
 #include <ATen/ATen.h>
 
 #include <algorithm>
@@ -48,7 +48,8 @@ std::vector<at::Tensor> inputs_of(Assembly& assembly, std::int64_t count) {
   assembly.augment().apply(batch, false);
   std::vector<at::Tensor> values;
   const Inputs& inputs = assembly.student().inputs();
-  for (std::size_t slot = 0; slot < inputs.size(); ++slot) values.push_back(batch.find(inputs.port(slot))->contiguous());
+  for (std::size_t slot = 0; slot < inputs.size(); ++slot)
+    values.push_back(batch.find(inputs.port(slot))->contiguous());
   return values;
 }
 
@@ -59,7 +60,8 @@ void tell_what_it_takes(const Inputs& ports, const std::vector<at::Tensor>& inpu
     std::vector<std::int64_t> sizes = inputs[slot].sizes().vec();
     std::string shape = shape_text(sizes);
     if (!sizes.empty()) shape.replace(1, std::to_string(sizes.front()).size(), "N");
-    text += (slot > 0 ? ", " : "") + std::string(ports.port(slot)) + " " + dtype_name(inputs[slot].scalar_type()) + " " + shape;
+    text += (slot > 0 ? ", " : "") + std::string(ports.port(slot)) + " " + dtype_name(inputs[slot].scalar_type()) +
+            " " + shape;
   }
   if (!transforms.empty()) text += ", after the transforms " + join(transforms);
   log::info(text);
@@ -102,8 +104,8 @@ void export_student(const Options& options) {
   const std::string& run = options.arguments.front();
   const TrainedStudent student = chosen_student(run, options);
   const bool torchscript = options.export_format == ExportFormat::torchscript;
-  const std::string out =
-      options.out.value_or((std::filesystem::path(run) / (torchscript ? "student.pt" : "student.safetensors")).string());
+  const std::string out = options.out.value_or(
+      (std::filesystem::path(run) / (torchscript ? "student.pt" : "student.safetensors")).string());
   if (torchscript)
     write_torchscript(run, student, options, out);
   else

@@ -90,7 +90,8 @@ Cells as_cells(const std::vector<ModelFacts>& models) {
   for (const std::string& name : tap_names(models)) {
     rows.push_back({printable(name)});
     for (const ModelFacts& model : models) {
-      const auto tap = std::find_if(model.taps.begin(), model.taps.end(), [&](const PortShape& t) { return t.port == name; });
+      const auto tap =
+          std::find_if(model.taps.begin(), model.taps.end(), [&](const PortShape& t) { return t.port == name; });
       rows.back().push_back(tap == model.taps.end() ? "–" : tap_shape(tap->sizes));
     }
   }

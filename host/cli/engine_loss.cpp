@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// kdhost loss ID: one loss on the tensors of a file: its value and the gradient of the student's side. How a user compares a
-// loss with code of their own. Tensors are named by port: student.logits, batch.label, student.features.0 …; `state.NAME` fills
-// the part NAME that the loss declares. What the loss does not declare is not looked at.
+// kdhost loss ID: one loss on the tensors of a file: its value and the gradient of the student's side. How a user
+// compares a loss with code of their own. Tensors are named by port: student.logits, batch.label, student.features.0 …;
+// `state.NAME` fills the part NAME that the loss declares. What the loss does not declare is not looked at.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
@@ -53,7 +53,8 @@ class LossInputs {
   std::vector<PortShape> shapes() const {
     std::vector<PortShape> shapes;
     for (const BoundPort& port : ports_)
-      for (const Bound& bound : port.tensors) shapes.push_back({bound.name, bound.value.sizes().vec(), bound.value.scalar_type()});
+      for (const Bound& bound : port.tensors)
+        shapes.push_back({bound.name, bound.value.sizes().vec(), bound.value.scalar_type()});
     return shapes;
   }
 
@@ -100,7 +101,8 @@ class LossInputs {
     // A number after a gap would be left out without a word.
     std::size_t numbered = 0;
     const std::string prefix = port.name + ".";
-    for (const StoredTensor& stored : file_.tensors()) numbered += stored.name.compare(0, prefix.size(), prefix) == 0 ? 1 : 0;
+    for (const StoredTensor& stored : file_.tensors())
+      numbered += stored.name.compare(0, prefix.size(), prefix) == 0 ? 1 : 0;
     if (numbered > bound.tensors.size() || (bound.tensors.empty() && !port.optional))
       missing(prefix + std::to_string(bound.tensors.size()));
     else if (!bound.tensors.empty())
@@ -114,7 +116,8 @@ class LossInputs {
     Message message;
     message.where = printable(file_.path().string(), 4096);
     message.what = "has no tensor " + quoted(name) + ", which " + info_.id + " needs.";
-    message.expected = names.empty() ? "The file holds no tensors." : "The file holds: " + printable(join(names), 1000) + ".";
+    message.expected =
+        names.empty() ? "The file holds no tensors." : "The file holds: " + printable(join(names), 1000) + ".";
     message.mend = did_you_mean(name, names);
     problems_.push_back(std::move(message));
   }
@@ -154,7 +157,8 @@ std::vector<NamedTensor> gradients_of(const at::Tensor& value, LossInputs& input
     for (const Bound& bound : port.tensors) {
       if (!bound.learns) continue;
       const at::Tensor gradient = bound.value.grad();
-      if (!gradient.defined()) log::warn("the value does not depend on " + printable(bound.name) + ": its gradient is zero");
+      if (!gradient.defined())
+        log::warn("the value does not depend on " + printable(bound.name) + ": its gradient is zero");
       gradients.push_back({bound.name, gradient.defined() ? gradient : at::zeros_like(bound.value)});
     }
   }
@@ -184,8 +188,8 @@ void evaluate_loss(const Options& options) {
   origin.plugin_file = offer.file->path.string();
   origin.place = place;
   origin.name = "loss";
-  LossInstance loss(std::move(origin), {Arguments(std::span(parameters.data(), parameters.size())), inputs.shapes(),
-                                        facts_of(inputs)});
+  LossInstance loss(std::move(origin),
+                    {Arguments(std::span(parameters.data(), parameters.size())), inputs.shapes(), facts_of(inputs)});
   inputs.bind(loss);
   Parts parts(loss.part_list(), "loss", /*seed=*/0, inputs.floating());
   fill_state(parts, file);
@@ -202,7 +206,8 @@ void evaluate_loss(const Options& options) {
   const double result = value.item<double>();
   if (!options.json) {
     std::cout << digits17(result) << "\n";
-    for (const auto& term : loss.terms()) std::cout << printable(term.name) << " " << digits17(term.value.item<double>()) << "\n";
+    for (const auto& term : loss.terms())
+      std::cout << printable(term.name) << " " << digits17(term.value.item<double>()) << "\n";
     return;
   }
   Json answer = {{"loss", id}, {"value", number(result)}, {"dtype", dtype_name(value.scalar_type())}};

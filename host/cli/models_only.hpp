@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// An experiment reduced to its data and models, for commands that look at models and train nothing: `inspect` must answer
-// before the losses are bound right, `export` without the teacher's files.
+// An experiment reduced to its data and models, for commands that look at models and train nothing: `inspect` must
+// answer before the losses are bound right, `export` without the teacher's files.
 #pragma once
 
 #include "config/experiment.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Counts by watching LibTorch's operators, so that it holds for any model, plugin or not. Of nested operators (addmm that
-// calls mm) only the outermost counts.
+// Counts by watching LibTorch's operators, so that it holds for any model, plugin or not. Of nested operators (addmm
+// that calls mm) only the outermost counts.
 #include "cli/operation_count.hpp"
 
 #include <ATen/ATen.h>
@@ -24,8 +24,8 @@ using Rule = Cost (*)(const at::RecordFunction&);
 
 at::Tensor input(const at::RecordFunction& call, std::size_t index) { return call.inputs()[index].toTensor(); }
 
-// Each output element of a convolution takes one row of the weight [out, in / groups, kernel...]; transposed, each input
-// element takes one row of [in, out / groups, kernel...].
+// Each output element of a convolution takes one row of the weight [out, in / groups, kernel...]; transposed, each
+// input element takes one row of [in, out / groups, kernel...].
 Cost convolution(const at::RecordFunction& call) {
   const at::Tensor weight = input(call, 1);
   const std::int64_t row = weight.numel() / weight.size(0);
@@ -98,8 +98,10 @@ std::int64_t count_operations(const std::function<void()>& work) {
   // oneDNN runs a whole recurrent layer as one operator, LibTorch's own code as matrix products that can be counted.
   const bool onednn = at::globalContext().userEnabledMkldnn();
   at::globalContext().setUserEnabledMkldnn(false);
-  const at::CallbackHandle handle = at::addThreadLocalCallback(
-      at::RecordFunctionCallback(enter, leave).needsInputs(true).needsOutputs(true).scopes({at::RecordScope::FUNCTION}));
+  const at::CallbackHandle handle = at::addThreadLocalCallback(at::RecordFunctionCallback(enter, leave)
+                                                                   .needsInputs(true)
+                                                                   .needsOutputs(true)
+                                                                   .scopes({at::RecordScope::FUNCTION}));
   const auto restore = [&] {
     at::removeCallback(handle);
     at::globalContext().setUserEnabledMkldnn(onednn);

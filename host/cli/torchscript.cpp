@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Traces a model, see torchscript.hpp. The archive's modules follow the dotted names of the parts ("layer1.0.conv1.weight"), so
-// that its state_dict is the student's.
+// Traces a model, see torchscript.hpp. The archive's modules follow the dotted names of the parts
+// ("layer1.0.conv1.weight"), so that its state_dict is the student's.
 #include "cli/torchscript.hpp"
 
 #include <torch/csrc/jit/api/module.h>
@@ -56,7 +56,8 @@ torch::jit::Module module_of(const Branch& branch, const Parts& parts, const std
   return module;
 }
 
-at::Tensor forward(ModelInstance& model, Parts& parts, const std::vector<at::Tensor>& inputs, const std::string& output) {
+at::Tensor forward(ModelInstance& model, Parts& parts, const std::vector<at::Tensor>& inputs,
+                   const std::string& output) {
   for (std::size_t slot = 0; slot < inputs.size(); ++slot) model.inputs().set(slot, inputs[slot]);
   Outputs out;
   model.forward(parts, CallSettings(), Wants({output}), out);
@@ -83,15 +84,16 @@ void compare(ModelInstance& model, Parts& parts, torch::jit::Module& archive, co
     refuse(model, "its TorchScript fails on a batch of " + samples + ".");
   }
   if (found.sizes() != expected.sizes()) {
-    refuse(model, "its TorchScript gives shape " + shape_text(found.sizes()) + " for a batch of " + samples + ", the model " +
-                      shape_text(expected.sizes()) + ".");
+    refuse(model, "its TorchScript gives shape " + shape_text(found.sizes()) + " for a batch of " + samples +
+                      ", the model " + shape_text(expected.sizes()) + ".");
   }
   if (expected.numel() == 0) return;
   const double scale = std::max(1.0, expected.abs().max().item<double>());
   const double difference = (found - expected).abs().max().item<double>();
   // Also refuses NaN.
   if (!(difference <= 1e-5 * scale))
-    refuse(model, "its TorchScript differs by " + shortest(difference) + " from the model on a batch of " + samples + ".");
+    refuse(model,
+           "its TorchScript differs by " + shortest(difference) + " from the model on a batch of " + samples + ".");
 }
 
 }  // namespace

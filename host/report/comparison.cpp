@@ -43,8 +43,8 @@ Cells cells(const std::vector<RunResult>& runs) {
   head = {"run"};
   if (!same) head.emplace_back("metric");
   const std::string what = same && !runs.empty() ? ", " + kind(0) : "";
-  head.insert(head.end(), {"seeds", "student alone" + what, "student distilled", "gain (95 % interval)", "NLL", "agreement",
-                           "training time"});
+  head.insert(head.end(), {"seeds", "student alone" + what, "student distilled", "gain (95 % interval)", "NLL",
+                           "agreement", "training time"});
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const RunSummary& s = summaries[i];
     const std::string& metric = runs[i].metric;
@@ -52,7 +52,8 @@ Cells cells(const std::vector<RunResult>& runs) {
     if (s.gain) {
       gain = signed_text(metric, s.gain->mean);
       if (s.gain->interval)
-        gain += " (" + signed_text(metric, s.gain->interval->low) + " … " + signed_text(metric, s.gain->interval->high) + ")";
+        gain += " (" + signed_text(metric, s.gain->interval->low) + " … " +
+                signed_text(metric, s.gain->interval->high) + ")";
     }
     const std::optional<Spread> nll = number(s.distilled, &ArmSummary::nll);
     const std::optional<Spread> agreement = number(s.distilled, &ArmSummary::agreement);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Several runs in one table: a row a run, with what its student reached alone and distilled, and the gain. `kdhost compare`
-// prints it as text, Markdown, CSV or JSON.
+// Several runs in one table: a row a run, with what its student reached alone and distilled, and the gain. `kdhost
+// compare` prints it as text, Markdown, CSV or JSON.
 #pragma once
 
 #include <string>

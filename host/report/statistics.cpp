@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Mean, spread, Student's t. The distribution of t follows from the regularised incomplete beta function, which is summed
-// as its continued fraction (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.5.8 and 26.7.1).
+// Mean, spread, Student's t. The distribution of t follows from the regularised incomplete beta function, which is
+// summed as its continued fraction (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.5.8 and 26.7.1).
 #include "report/statistics.hpp"
 
 #include <cmath>
@@ -30,7 +30,8 @@ double beta_fraction(double x, double a, double b) {
     }
     if (std::abs(change - 1.0) < kPrecise) break;
   }
-  const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x));
+  const double front =
+      std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x));
   return front * result / a;
 }
 

@@ -89,7 +89,8 @@ std::string heading_of(const std::string& metric) {
   constexpr std::array<std::string_view, 3> kAbbreviations = {"ece", "f1", "nll"};
   std::string text = metric;
   if (std::find(kAbbreviations.begin(), kAbbreviations.end(), metric) != kAbbreviations.end())
-    std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
   return is_fraction(metric) ? text + " %" : text;
 }
 
@@ -114,8 +115,8 @@ std::string gain_text(const std::string& metric, const std::optional<Gain>& gain
   if (!gain) return kNothing;
   std::string text = signed_text(metric, gain->mean);
   if (!gain->interval) return text + " (1 seed, no interval)";
-  return text + " (" + std::to_string(gain->seeds) + " seeds, 95 % interval " + signed_text(metric, gain->interval->low) +
-         " … " + signed_text(metric, gain->interval->high) + ")";
+  return text + " (" + std::to_string(gain->seeds) + " seeds, 95 % interval " +
+         signed_text(metric, gain->interval->low) + " … " + signed_text(metric, gain->interval->high) + ")";
 }
 
 std::string count_text(std::int64_t count) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The legs of a run boiled down: each arm's numbers over its seeds, and the gain in pairs of equal seed. What the closing
-// table and the comparison of runs show.
+// The legs of a run boiled down: each arm's numbers over its seeds, and the gain in pairs of equal seed. What the
+// closing table and the comparison of runs show.
 #pragma once
 
 #include <cstddef>

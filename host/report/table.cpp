@@ -113,7 +113,8 @@ class ClosingTable {
     for (const auto& row : rows) column = std::max(column, width(row.front()));
     std::string text = aligned(rows);
     text.pop_back();
-    return text + std::string(column - width(rows.back().front()) + 3, ' ') + gain_text(result_.metric, summary.gain) + "\n";
+    return text + std::string(column - width(rows.back().front()) + 3, ' ') + gain_text(result_.metric, summary.gain) +
+           "\n";
   }
 
   // A file without a teacher trains its student plainly.

@@ -68,7 +68,8 @@ std::string markdown(const Cells& rows) {
   std::string text;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     text += "|";
-    for (std::size_t i = 0; i < columns; ++i) text += " " + (i < rows[r].size() ? markdown_cell(rows[r][i]) : "") + " |";
+    for (std::size_t i = 0; i < columns; ++i)
+      text += " " + (i < rows[r].size() ? markdown_cell(rows[r][i]) : "") + " |";
     text += "\n";
     if (r > 0) continue;
     text += "|";

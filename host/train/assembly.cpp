@@ -38,14 +38,6 @@ std::vector<std::string> data_places() {
   return places;
 }
 
-namespace {
-// Relative paths in parameters start at the experiment's folder.
-std::string folder_of(const std::string& file) {
-  const std::string folder = std::filesystem::path(file).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
-}  // namespace
-
 // ---- Maker -------------------------------------------------------------------------------------------------------------
 
 const ComponentInfo& Maker::info(const Component& use, kdh_kind kind) {
@@ -81,7 +73,10 @@ Assembly::Assembly(const Experiment& experiment, Registry& registry, at::Device 
     : experiment_(&experiment),
       device_(device),
       floating_(parameter_dtype(experiment.train.precision.value)),
-      maker_(registry, Arguments().add("data_places", data_places()).add("folder", folder_of(experiment.file))) {
+      maker_(registry, Arguments().add("data_places", data_places())) {
+  // Relative paths in parameters start at the experiment's folder; without one, at the current folder.
+  const std::string folder = std::filesystem::path(experiment.file).parent_path().string();
+  if (!folder.empty()) maker_.facts().add("folder", folder);
   open_data();
   make_student();
   make_teachers(teacher_from);

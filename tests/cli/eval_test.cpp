@@ -31,8 +31,9 @@ TEST_CASE("eval gives the numbers that the run wrote down, for best and last wei
   }
   const Answer one = p.kdhost("eval " + run + " --seed 5");
   CHECK(one.exit == 0);
-  CHECK(one.out.rfind("                            accuracy %   error %   NLL     agreement %\nstudent distilled, seed 5   ", 0) ==
-        0);
+  CHECK(one.out.rfind(
+            "                            accuracy %   error %   NLL     agreement %\nstudent distilled, seed 5   ",
+            0) == 0);
   CHECK(contains(one.out, "\nstudent alone, seed 5       "));
   CHECK_FALSE(contains(one.out, "seed 3"));
   CHECK(contains(one.out, "\n\n40 test samples\n"));
@@ -54,8 +55,9 @@ TEST_CASE("eval gives the numbers that the run wrote down, for best and last wei
     std::filesystem::remove_all(p / "cache");
     const Answer answer = p.kdhost("eval " + run + " --seed 5");
     CHECK(answer.exit == 0);
-    CHECK(contains(answer.err,
-                   "warning: teacher 'teacher' has not been trained yet: it and metrics that compare with it are left out\n"));
+    CHECK(contains(
+        answer.err,
+        "warning: teacher 'teacher' has not been trained yet: it and metrics that compare with it are left out\n"));
     CHECK_FALSE(contains(answer.out, "agreement"));
   }
 }
@@ -74,6 +76,7 @@ TEST_CASE("eval of what has no trained weights says so") {
   const Answer seed = p.kdhost("eval teacher.toml --seed 1");
   CHECK(seed.exit == 2);
   CHECK(seed.err ==
-        "error: kdhost eval: --seed is for the folder of a run.\n  An experiment file names the weights of one student.\n");
+        "error: kdhost eval: --seed is for the folder of a run.\n  An experiment file names the weights of one "
+        "student.\n");
   CHECK(p.kdhost("eval nowhere").exit == 4);
 }

@@ -20,11 +20,12 @@ TEST_CASE("export writes the student's tensors as they are") {
   CHECK(answer.out == "copy.safetensors\n");
   const SafetensorsFile copy(p / "copy.safetensors"), original(p / (run + "/seed-2/last.safetensors"));
   REQUIRE(copy.tensors().size() == original.tensors().size());
-  for (const StoredTensor& tensor : original.tensors()) CHECK(at::equal(copy.tensor(tensor.name), original.tensor(tensor)));
+  for (const StoredTensor& tensor : original.tensors())
+    CHECK(at::equal(copy.tensor(tensor.name), original.tensor(tensor)));
 
   const auto json = p.kdhost("export " + run + " --out a.safetensors --json").json();
-  CHECK(json == nlohmann::ordered_json(
-                    {{"file", "a.safetensors"}, {"format", "safetensors"}, {"seed", 1}, {"which", "best"}}));
+  CHECK(json ==
+        nlohmann::ordered_json({{"file", "a.safetensors"}, {"format", "safetensors"}, {"seed", 1}, {"which", "best"}}));
 }
 
 TEST_CASE("a TorchScript export needs neither teacher nor losses, and is refused a folder that is no run") {
@@ -44,13 +45,15 @@ TEST_CASE("a TorchScript export needs neither teacher nor losses, and is refused
 
 TEST_CASE("Python opens a TorchScript export without kdhost, with the student's names and outputs") {
   const Program p;
-  const std::string python = std::string("PYTHONPATH=\"$PYTHONPATH:") + KDHOST_TORCH_PACKAGE_PARENT + "\" python3 -W ignore ";
+  const std::string python =
+      std::string("PYTHONPATH=\"$PYTHONPATH:") + KDHOST_TORCH_PACKAGE_PARENT + "\" python3 -W ignore ";
   if (p.shell(python + "-c 'import torch'").exit != 0) {
     std::puts("skipped: python3 has no torch package");
     return;
   }
   p.write("resnet.toml",
-          "[data]\nuse = \"kdhost.synthetic\"\nbatch = 4\nparams = { samples = 8, test_samples = 6, classes = 3, shape = [3, 32, "
+          "[data]\nuse = \"kdhost.synthetic\"\nbatch = 4\nparams = { samples = 8, test_samples = 6, classes = 3, shape "
+          "= [3, 32, "
           "32] }\n[student]\nuse = \"kdhost.cifar_resnet\"\nparams = { depth = 8 }\n[[loss]]\nuse = "
           "\"kdhost.cross_entropy\"\n[train]\nsteps = 2\n");
   REQUIRE(p.kdhost("resnet.toml --threads 1").exit == 0);

@@ -27,8 +27,7 @@ TEST_CASE("loss prints the value in 17 digits and writes the student's gradient 
   const at::Tensor student = pattern({6, 5}, 0.1);
   const at::Tensor teacher = pattern({6, 5}, 1.3);
   save(p, "in.safetensors", {{"student.logits", student}, {"teacher.logits", teacher}, {"unrelated", at::ones({2})}});
-  const Answer answer =
-      p.kdhost("loss kdhost.kd --inputs in.safetensors --set temperature=3 --grads out.safetensors");
+  const Answer answer = p.kdhost("loss kdhost.kd --inputs in.safetensors --set temperature=3 --grads out.safetensors");
   REQUIRE(answer.exit == 0);
 
   const at::Tensor leaf = student.clone().requires_grad_(true);
@@ -59,20 +58,23 @@ TEST_CASE("list ports take tensors by number, and state.NAME fills a part of the
   const Program p;
   const at::Tensor student = pattern({4, 3}, 0.2), teacher = pattern({4, 2}, 0.9), weight = pattern({2, 3}, 2.0),
                    bias = pattern({2}, 0.4);
-  save(p, "in.safetensors", {{"student.features.0", student},
-                             {"teacher.features.0", teacher},
-                             {"state.regressor0.linear.weight", weight},
-                             {"state.regressor0.linear.bias", bias}});
+  save(p, "in.safetensors",
+       {{"student.features.0", student},
+        {"teacher.features.0", teacher},
+        {"state.regressor0.linear.weight", weight},
+        {"state.regressor0.linear.bias", bias}});
   const Answer answer = p.kdhost("loss kdhost.hint --inputs in.safetensors");
   REQUIRE(answer.exit == 0);
-  CHECK(std::stod(answer.out) == Approx(at::mse_loss(at::linear(student, weight, bias), teacher).item<double>()).epsilon(1e-13));
+  CHECK(std::stod(answer.out) ==
+        Approx(at::mse_loss(at::linear(student, weight, bias), teacher).item<double>()).epsilon(1e-13));
 }
 
 TEST_CASE("a part of the wrong shape is named") {
   const Program p;
-  save(p, "in.safetensors", {{"student.features.0", pattern({4, 3}, 0.2)},
-                             {"teacher.features.0", pattern({4, 2}, 0.9)},
-                             {"state.regressor0.linear.weight", pattern({3, 3}, 0.0)}});
+  save(p, "in.safetensors",
+       {{"student.features.0", pattern({4, 3}, 0.2)},
+        {"teacher.features.0", pattern({4, 2}, 0.9)},
+        {"state.regressor0.linear.weight", pattern({3, 3}, 0.0)}});
   const Answer answer = p.kdhost("loss kdhost.hint --inputs in.safetensors");
   CHECK(answer.exit == 4);
   CHECK(contains(answer.err, "regressor0.linear.weight"));
@@ -91,9 +93,10 @@ TEST_CASE("a tensor that the loss needs and the file has not is named, with what
 
 TEST_CASE("a gap in the numbers of a list port is an error, not a shorter list") {
   const Program p;
-  save(p, "in.safetensors", {{"student.features.0", pattern({4, 3}, 0.0)},
-                             {"student.features.2", pattern({4, 3}, 0.0)},
-                             {"teacher.features.0", pattern({4, 3}, 0.0)}});
+  save(p, "in.safetensors",
+       {{"student.features.0", pattern({4, 3}, 0.0)},
+        {"student.features.2", pattern({4, 3}, 0.0)},
+        {"teacher.features.0", pattern({4, 3}, 0.0)}});
   const Answer answer = p.kdhost("loss kdhost.hint --inputs in.safetensors");
   CHECK(answer.exit == 4);
   CHECK(contains(answer.err, "error: in.safetensors: has no tensor 'student.features.1', which kdhost.hint needs.\n"));

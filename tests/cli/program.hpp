@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the tests of the commands share: a folder with small experiments in which the built program runs as a user's would, with
-// a cache of its own.
+// What the tests of the commands share: a folder with small experiments in which the built program runs as a user's
+// would, with a cache of its own.
 #pragma once
 
 #include <sys/wait.h>
@@ -52,8 +52,8 @@ class Program {
 
   /// Runs any command line in the folder; "kdhost" means the built program. The folder's path is shown as DIR.
   Answer shell(const std::string& command) const {
-    const std::string line = "cd '" + folder_.string() + "' && kdhost() { '" + kProgram + "' \"$@\"; } && { " + command +
-                             "; } >.out 2>.err </dev/null";
+    const std::string line = "cd '" + folder_.string() + "' && kdhost() { '" + kProgram + "' \"$@\"; } && { " +
+                             command + "; } >.out 2>.err </dev/null";
     ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
     for (const char* name : {"KDHOST_PLUGIN_PATH", "KDHOST_ENGINE", "KDHOST_DATA"}) ::unsetenv(name);
     const int status = std::system(line.c_str());
@@ -74,21 +74,27 @@ class Program {
   /// "tiny.toml" with its teacher's file: two seeds, 16 steps each, a data set that needs no files.
   void write_experiment() const {
     const std::string data =
-        "[data]\nuse = \"kdhost.synthetic\"\nparams = { samples = 80, test_samples = 40, classes = 4, shape = [1, 4, 4] }\n"
+        "[data]\nuse = \"kdhost.synthetic\"\nparams = { samples = 80, test_samples = 40, classes = 4, shape = [1, 4, "
+        "4] }\n"
         "batch = 16\nvalidation = 16\n";
     const std::string rest = "[optimizer]\nuse = \"adam\"\nlr = 0.02\n[train]\nepochs = 4\n";
-    write("teacher.toml", data + "[student]\nuse = \"kdhost.mlp\"\nparams = { hidden = [16] }\n[[loss]]\nuse = "
-                                 "\"kdhost.cross_entropy\"\n" + rest);
-    write("tiny.toml", "title = \"Tiny\"\nseeds = [1, 2]\n" + data +
-                           "[teacher]\nfrom = \"teacher.toml\"\n[student]\nuse = \"kdhost.mlp\"\nparams = { hidden = [4] "
-                           "}\n[[loss]]\nuse = \"kdhost.cross_entropy\"\nweight = 0.5\n[[loss]]\nuse = \"kdhost.kd\"\nweight = "
-                           "0.5\n" + rest);
+    write("teacher.toml", data +
+                              "[student]\nuse = \"kdhost.mlp\"\nparams = { hidden = [16] }\n[[loss]]\nuse = "
+                              "\"kdhost.cross_entropy\"\n" +
+                              rest);
+    write("tiny.toml",
+          "title = \"Tiny\"\nseeds = [1, 2]\n" + data +
+              "[teacher]\nfrom = \"teacher.toml\"\n[student]\nuse = \"kdhost.mlp\"\nparams = { hidden = [4] "
+              "}\n[[loss]]\nuse = \"kdhost.cross_entropy\"\nweight = 0.5\n[[loss]]\nuse = \"kdhost.kd\"\nweight = "
+              "0.5\n" +
+              rest);
   }
 
   /// `text` with the folder's path replaced by DIR.
   std::string shown(std::string text) const {
     const std::string path = folder_.string();
-    for (std::size_t at = 0; (at = text.find(path, at)) != std::string::npos; at += 3) text.replace(at, path.size(), "DIR");
+    for (std::size_t at = 0; (at = text.find(path, at)) != std::string::npos; at += 3)
+      text.replace(at, path.size(), "DIR");
     return text;
   }
 

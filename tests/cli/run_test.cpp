@@ -26,7 +26,8 @@ TEST_CASE("a run prints the closing table to standard output, everything else to
   }
 
   SECTION("compare shows it as text, Markdown, CSV and JSON") {
-    CHECK(p.kdhost("compare " + folder).out.rfind("run    seeds   student alone, test accuracy %   student distilled", 0) == 0);
+    CHECK(p.kdhost("compare " + folder)
+              .out.rfind("run    seeds   student alone, test accuracy %   student distilled", 0) == 0);
     CHECK(p.kdhost("compare " + folder + " --format markdown").out.rfind("| run | seeds |", 0) == 0);
     CHECK(p.kdhost("compare " + folder + " --format csv").out.rfind("title,folder,split,metric,seeds,", 0) == 0);
     const auto list = p.kdhost("compare " + folder + " " + folder + " --json").json();
@@ -48,9 +49,10 @@ TEST_CASE("--json prints the run's summary instead of the table") {
 TEST_CASE("of several files one that fails does not keep the others from running, and gives the exit code") {
   const Program p;
   p.write_experiment();
-  p.write("missing.toml",
-          "[data]\nuse = \"kdhost.tensors\"\nparams = { train = \"none.safetensors\" }\n[student]\nuse = \"kdhost.mlp\"\n"
-          "[[loss]]\nuse = \"kdhost.cross_entropy\"\n");
+  p.write(
+      "missing.toml",
+      "[data]\nuse = \"kdhost.tensors\"\nparams = { train = \"none.safetensors\" }\n[student]\nuse = \"kdhost.mlp\"\n"
+      "[[loss]]\nuse = \"kdhost.cross_entropy\"\n");
   const Answer run = p.kdhost("missing.toml teacher.toml");
   CHECK(run.exit == 4);
   CHECK(contains(run.err, "none.safetensors"));
@@ -102,7 +104,8 @@ TEST_CASE("compare says of each folder why it shows nothing") {
         "error: empty: this is not the folder of a run: it has no state.json.\n"
         "  Expected the folder of a finished run, such as runs/<experiment>/<time>-<hash>.\n"
         "error: begun: this run has no results yet: its state is 'interrupted'.\n"
-        "  Expected the folder of a finished run, such as runs/<experiment>/<time>-<hash>. Finish it with `kdhost run FILE.toml "
+        "  Expected the folder of a finished run, such as runs/<experiment>/<time>-<hash>. Finish it with `kdhost run "
+        "FILE.toml "
         "--resume`.\n");
 }
 

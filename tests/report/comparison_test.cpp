@@ -23,11 +23,14 @@ std::vector<RunResult> two_runs() {
 
 TEST_CASE("the comparison has a row a run") {
   CHECK(comparison_text(two_runs()) ==
-        "run                  seeds   student alone, test accuracy %   student distilled   gain (95 % interval)     NLL     "
+        "run                  seeds   student alone, test accuracy %   student distilled   gain (95 % interval)     "
+        "NLL     "
         "agreement   training time\n"
-        "Logit distillation   3       80.33 ± 0.58                     89.00 ± 1.00        +8.67 (+5.80 … +11.54)   0.340   "
+        "Logit distillation   3       80.33 ± 0.58                     89.00 ± 1.00        +8.67 (+5.80 … +11.54)   "
+        "0.340   "
         "95.10 %     32 s\n"
-        "Hint, \"FitNet\"       1       80.00                            79.00               -1.00                    0.340   "
+        "Hint, \"FitNet\"       1       80.00                            79.00               -1.00                    "
+        "0.340   "
         "95.10 %     10 s\n");
 }
 
@@ -36,16 +39,19 @@ TEST_CASE("runs of different metrics name theirs in a column of its own") {
   runs[1].metric = "nll";
   runs[1].higher_is_better = false;
   CHECK(comparison_markdown(runs) ==
-        "| run | metric | seeds | student alone | student distilled | gain (95 % interval) | NLL | agreement | training time |\n"
+        "| run | metric | seeds | student alone | student distilled | gain (95 % interval) | NLL | agreement | "
+        "training time |\n"
         "|---|---|---|---|---|---|---|---|---|\n"
-        "| Logit distillation | test accuracy % | 3 | 80.33 ± 0.58 | 89.00 ± 1.00 | +8.67 (+5.80 … +11.54) | 0.340 | 95.10 % | "
+        "| Logit distillation | test accuracy % | 3 | 80.33 ± 0.58 | 89.00 ± 1.00 | +8.67 (+5.80 … +11.54) | 0.340 | "
+        "95.10 % | "
         "32 s |\n"
         "| Hint, \"FitNet\" | test NLL | 1 | 0.610 | 0.340 | +0.270 | 0.340 | 95.10 % | 10 s |\n");
 }
 
 TEST_CASE("CSV has plain numbers, and nothing where there is none") {
   CHECK(comparison_csv({two_runs()[1]}) ==
-        "title,folder,split,metric,seeds,alone_mean,alone_std,distilled_mean,distilled_std,gain_mean,gain_low,gain_high,nll,"
+        "title,folder,split,metric,seeds,alone_mean,alone_std,distilled_mean,distilled_std,gain_mean,gain_low,gain_"
+        "high,nll,"
         "agreement,training_seconds\n"
         "\"Hint, \"\"FitNet\"\"\",runs/hint/1,test,accuracy,1,0.8,,0.79,,-0.010000000000000009,,,0.34,0.951,10.5\n");
 }
@@ -64,8 +70,10 @@ TEST_CASE("a run without a baseline has dashes where the baseline would be") {
   RunResult r = run({{0.80, 0.88}});
   std::erase_if(r.legs, [](const LegResult& leg) { return leg.baseline; });
   CHECK(comparison_text({r}) ==
-        "run                  seeds   student alone, test accuracy %   student distilled   gain (95 % interval)   NLL     "
+        "run                  seeds   student alone, test accuracy %   student distilled   gain (95 % interval)   NLL  "
+        "   "
         "agreement   training time\n"
-        "Logit distillation   1       –                                88.00               –                      0.340   "
+        "Logit distillation   1       –                                88.00               –                      "
+        "0.340   "
         "95.10 %     6.5 s\n");
 }

@@ -33,7 +33,8 @@ TEST_CASE("Student's t quantile agrees with the published table") {
   for (const auto& row : table) {
     INFO("degrees " << row.degrees << ", p " << row.p);
     CHECK(std::abs(student_t_quantile(row.p, row.degrees) - row.t) < 0.0005 + 1e-9);
-    CHECK(student_t_quantile(1.0 - row.p, row.degrees) == Approx(-student_t_quantile(row.p, row.degrees)).epsilon(1e-12));
+    CHECK(student_t_quantile(1.0 - row.p, row.degrees) ==
+          Approx(-student_t_quantile(row.p, row.degrees)).epsilon(1e-12));
   }
 }
 

@@ -16,7 +16,8 @@ TEST_CASE("the closing table shows teacher, student alone and distilled, and the
         "                         test accuracy %   NLL     agreement   parameters   latency (batch 1)\n"
         "teacher mlp              89.10             0.310   –           1.28 M       0.21 ms\n"
         "student alone            80.33 ± 0.58      0.610   83.00 %     0.20 M       0.040 ms\n"
-        "student distilled        88.33 ± 0.58      0.340   95.10 %     0.20 M       0.040 ms   (5.2x faster than the teacher)\n"
+        "student distilled        88.33 ± 0.58      0.340   95.10 %     0.20 M       0.040 ms   (5.2x faster than the "
+        "teacher)\n"
         "gain from distillation   +8.00 (3 seeds, 95 % interval +5.52 … +10.48)\n"
         "\n"
         "folder: runs/logit-kd/20260101-120000-1a2b3c4d\n");
@@ -46,7 +47,8 @@ TEST_CASE("an interval below zero is called harm") {
   const std::string text = closing_table(run({{0.88, 0.80}, {0.88, 0.81}, {0.89, 0.80}}));
   CHECK(text.find("gain from distillation   -8.00 (3 seeds, 95 % interval -10.48 … -5.52)\n"
                   "\n"
-                  "Distillation did not help here, it harmed: the whole interval is below zero.\n") != std::string::npos);
+                  "Distillation did not help here, it harmed: the whole interval is below zero.\n") !=
+        std::string::npos);
 }
 
 TEST_CASE("one seed has no spread and no interval, and the table says what that means") {
@@ -56,13 +58,15 @@ TEST_CASE("one seed has no spread and no interval, and the table says what that 
         "                         test accuracy %   NLL     agreement   parameters   latency (batch 1)\n"
         "teacher mlp              89.10             0.310   –           1.28 M       0.21 ms\n"
         "student alone            80.00             0.610   83.00 %     0.20 M       0.040 ms\n"
-        "student distilled        88.00             0.340   95.10 %     0.20 M       0.040 ms   (5.2x faster than the teacher)\n"
+        "student distilled        88.00             0.340   95.10 %     0.20 M       0.040 ms   (5.2x faster than the "
+        "teacher)\n"
         "gain from distillation   +8.00 (1 seed, no interval)\n"
         "\n"
         "One seed cannot tell a gain from chance: give several, seeds = [1, 2, 3].\n"
         "\n"
         "folder: runs/logit-kd/20260101-120000-1a2b3c4d\n");
-  CHECK(closing_table(run({{0.80, 0.79}})).find("Distillation did not help in this run. One seed cannot") != std::string::npos);
+  CHECK(closing_table(run({{0.80, 0.79}})).find("Distillation did not help in this run. One seed cannot") !=
+        std::string::npos);
 }
 
 TEST_CASE("where validation chose the best epoch, the last one stands below the table") {
