@@ -24,8 +24,8 @@ enum class ExportFormat { safetensors, torchscript };
 /// Everything the command line can say. Which members a command uses stands beside them.
 struct Options {
   Command command = Command::run;
-  /// run: experiment files. check, inspect: the experiment file. describe, loss: the id. eval: a run folder or an experiment
-  /// file. export: a run folder. compare: run folders. plugins, schema: nothing.
+  /// run: experiment files. check, inspect: the experiment file. describe, loss: the id. eval: a run folder or an
+  /// experiment file. export: a run folder. compare: run folders. plugins, schema: nothing.
   std::vector<std::string> arguments{};
 
   /// --set KEY=VALUE in the order given: run, check, inspect, eval (keys of the file); loss (parameters).

@@ -36,7 +36,7 @@ TEST_CASE("a run prints the closing table to standard output, everything else to
   }
 }
 
-TEST_CASE("--json prints the run's summary instead of the table") {
+TEST_CASE("run --json prints the run's summary instead of the table") {
   const Program p;
   p.write_experiment();
   const Answer run = p.kdhost("tiny.toml --json --quiet --set seeds=[3] --set baseline.enabled=false");
