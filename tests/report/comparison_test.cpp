@@ -5,7 +5,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "report/results.hpp"
+#include "report/made_results.hpp"
 
 using namespace kdhost;
 using namespace kdhost::test;
