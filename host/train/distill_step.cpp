@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/stream.hpp"
+#include "base/text.hpp"
 
 namespace kdhost {
 
@@ -61,8 +62,8 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
       if (report.values[k].defined() && !std::isfinite(report.values[k].item<double>()))
         throw Error(Exit::diverged,
                     Message{stage.terms[k].place, "step " + std::to_string(random_step + 1) + ", loss " + kdhost::quoted(stage.terms[k].name),
-                            "its value is " + std::to_string(report.values[k].item<double>()), "expected a finite number",
-                            "lower the learning rate or the weight; no weight was changed by this step"});
+                            "its value is " + shortest(report.values[k].item<double>()) + ".", "Expected a finite number.",
+                            "Lower the learning rate or the loss weight. This step has changed no weight."});
     if (!all_finite(gradients)) {
       std::string name;
       for (const auto& p : learner_.optimizer->parameters())
@@ -70,8 +71,8 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
       throw Error(Exit::diverged,
                   Message{stage.terms.empty() ? Place() : stage.terms.front().place,
                           "step " + std::to_string(random_step + 1) + ", gradient of '" + name + "'",
-                          "it holds numbers that are not finite, while every loss is finite", "expected finite numbers",
-                          "lower the learning rate; no weight was changed by this step"});
+                          "it holds numbers that are not finite, while every loss is finite.", "Expected finite numbers.",
+                          "Lower the learning rate. This step has changed no weight."});
     }
   } else {
     std::vector<at::Tensor> seen = gradients;
@@ -92,8 +93,8 @@ void DistillStep::backward(const std::vector<at::Tensor>& roots, const std::vect
     torch::autograd::backward(roots, weights);
   } catch (const c10::Error& e) {
     throw Error(Exit::plugin, Message{{}, "step " + std::to_string(step + 1) + ", backward", e.what_without_backtrace(),
-                                      "every loss and model has a gradient that can be computed",
-                                      "the name before the text is that of the hand-written gradient or operator"});
+                                      "Expected that every loss and model has a gradient that can be computed.",
+                                      "The name before the text is that of the hand-written gradient or operator: mend its plugin."});
   }
 }
 

@@ -145,8 +145,9 @@ void Optimizer::load(const SafetensorsFile& file) {
       const at::Tensor stored = file.tensor(name);
       const at::IntArrayRef wanted = scalar ? at::IntArrayRef() : p.sizes();
       if (stored.sizes() != wanted)
-        throw Error(Exit::data, Message{{}, file.path().string(), "'" + name + "' has shape " + shape_text(stored.sizes()),
-                                 "expected " + shape_text(wanted), "this checkpoint is of another experiment"});
+        throw Error(Exit::data, Message{{}, file.path().string(), "'" + name + "' has shape " + shape_text(stored.sizes()) + ".",
+                                 "Expected " + shape_text(wanted) + ".",
+                                 "This checkpoint is of another experiment: start a new run, without --resume."});
       into = scalar ? at::empty({}, p.options().dtype(at::kFloat)) : at::empty_like(p);
       into.copy_(stored);
     };

@@ -82,9 +82,10 @@ TeacherOutputs::TeacherOutputs(Assembly& assembly, const std::string& store_fold
     }
     if (!why.empty())
       throw Error(Exit::experiment,
-                  Message{written.cache.place, "", "teacher outputs cannot be kept: " + why, "a store must give what the teacher would",
-                          "use cache = \"auto\" or \"off\"" +
-                              std::string(assembly.augment().random() ? ", or data.views = K for K replayed augmentations" : "")});
+                  Message{written.cache.place, "", "teacher outputs cannot be kept: " + why + ".",
+                          "Expected an experiment in which kept outputs are those that the teacher would give.",
+                          "Use cache = \"auto\" or \"off\"" +
+                              std::string(assembly.augment().random() ? ", or data.views = K for K replayed augmentations." : ".")});
     std::vector<StoredTap> taps;
     const Wants wants = wanted(i);
     for (const auto& name : wants.names())
@@ -104,8 +105,9 @@ TeacherOutputs::TeacherOutputs(Assembly& assembly, const std::string& store_fold
       continue;
     }
     if (mode == CacheMode::memory && bytes > free_memory())
-      throw Error(Exit::data, Message{written.cache.place, "", "teacher outputs take " + thousands(bytes >> 20) + " MiB",
-                                      "free memory: " + thousands(free_memory() >> 20) + " MiB", "use cache = \"disk\" or \"off\""});
+      throw Error(Exit::data, Message{written.cache.place, "", "teacher outputs take " + thousands(bytes >> 20) + " MiB.",
+                                      "Expected at most the free memory, " + thousands(free_memory() >> 20) + " MiB.",
+                                      "Use cache = \"disk\" or \"off\"."});
     if (mode == CacheMode::disk) {
       Hasher key;
       key.add(t.weights_hash).add(std::string(t.model->id())).add(name_of(t.precision));

@@ -133,14 +133,14 @@ error: mistake.toml:3:7: data set 'kdhost.tensors' of PLUGINS/kdhost_datasets.so
 error: mistake.toml:3:7: data set 'kdhost.tensors' of PLUGINS/kdhost_datasets.so, in create: absent.safetensors: cannot be opened (No such file or directory); expected a readable file.
     Check the path."""),
     "numbers that diverge": ({"optimizer": 'use = "sgd"\nlr = 1e30', "train": "steps = 60"}, 6, """
-error: mistake.toml:14:7: step 2, loss 'cross_entropy': its value is nan
-  expected a finite number lower the learning rate or the weight; no weight was changed by this step"""),
+error: mistake.toml:14:7: step 2, loss 'cross_entropy': its value is nan.
+  Expected a finite number. Lower the learning rate or the loss weight. This step has changed no weight."""),
 }
 
 
 def answer(err, folder):
     """The message alone, from its first line on: the plan before it is not looked at."""
-    text = err.replace(folder.path, "FOLDER").replace(ZOO, "ZOO").replace("-nan", "nan")
+    text = err.replace(folder.path, "FOLDER").replace(ZOO, "ZOO")
     text = re.sub(r"/\S+/(kdhost_\w+\.so)", r"PLUGINS/\1", text)
     return text[text.find("error: "):].strip()
 
