@@ -89,6 +89,8 @@ struct DataSettings {
   std::optional<Integer> eval_batch{};
   /// Samples held out of the training split.
   Integer validation{0};
+  /// Classes whose samples are left out of training; validation and test keep them. Absent: none.
+  std::optional<std::vector<Integer>> omit_classes{};
   /// Samples used for training, drawn per class; absent: all.
   std::optional<Integer> train{};
   /// Training samples that keep their label; absent: all.

@@ -28,6 +28,7 @@ class Rules {
 
   void check() {
     seeds();
+    omitted_classes();
     subsets();
     for (const Teacher& teacher : e_.teachers) one_teacher(teacher);
     unique(e_.teachers, "[[teacher]]", [](const Teacher& t) { return std::pair(t.name, t.component.place); });
@@ -62,12 +63,26 @@ class Rules {
       problem(root_.find("seeds")->place(), "'seeds' is an empty list.", "Expected at least one integer.",
               "For example seeds = [1, 2, 3].");
     }
-    for (std::size_t i = 0; i < e_.seeds.size(); ++i) {
-      if (std::find(e_.seeds.begin(), e_.seeds.begin() + static_cast<std::ptrdiff_t>(i), e_.seeds[i]) !=
-          e_.seeds.begin() + static_cast<std::ptrdiff_t>(i)) {
-        problem(e_.seeds[i].place, "seed " + std::to_string(e_.seeds[i].value) + " stands twice in 'seeds'.",
-                "Expected different seeds, since equal ones give equal runs.");
-      }
+    for (const Integer& seed : repeated(e_.seeds)) {
+      problem(seed.place, "seed " + std::to_string(seed.value) + " stands twice in 'seeds'.",
+              "Expected different seeds, since equal ones give equal runs.");
+    }
+  }
+
+  // Those that stand earlier in the list, too.
+  static std::vector<Integer> repeated(const std::vector<Integer>& list) {
+    std::vector<Integer> again;
+    for (auto item = list.begin(); item != list.end(); ++item) {
+      if (std::find(list.begin(), item, *item) != item) again.push_back(*item);
+    }
+    return again;
+  }
+
+  void omitted_classes() {
+    if (!e_.data.omit_classes) return;
+    for (const Integer& omitted : repeated(*e_.data.omit_classes)) {
+      problem(omitted.place, "class " + std::to_string(omitted.value) + " stands twice in 'omit_classes' of [data].",
+              "Expected each class once.", "Remove one of them.");
     }
   }
 

@@ -55,6 +55,11 @@ const TableSchema& data_schema() {
         .at_least(0)
         .at_most(kLargeCount)
         .unit("samples");
+    t.key("omit_classes", KDHOST_MEMBER(DataSettings, omit_classes),
+          "Classes whose samples are left out of training; validation and test keep them.")
+        .at_least(0)
+        .at_most(kLargeCount)
+        .absent("none");
     t.key("train", KDHOST_MEMBER(DataSettings, train), "Training samples used, drawn per class.")
         .at_least(1)
         .at_most(kLargeCount)

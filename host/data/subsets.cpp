@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <set>
 #include <string>
 
 #include "base/stream.hpp"
@@ -105,6 +106,34 @@ std::vector<int64_t> first(const std::vector<int64_t>& order, int64_t count) {
   return list;
 }
 
+/// Takes the samples of omitted classes out of `samples`, after a check that the classes are there.
+void leave_out(std::vector<int64_t>& samples, const std::vector<Integer>& omitted, const DatasetInstance& dataset,
+               const Labels& labels) {
+  const std::string id = kdhost::quoted(std::string(dataset.id()));
+  if (!labels) {
+    refuse(omitted.front().place, "data.omit_classes is given, but the samples of " + id + " have no classes.",
+           "Expected a data set with one integer label a sample.", "Remove the line.");
+  }
+  const int64_t classes = dataset.info().classes;
+  std::set<int64_t> without;
+  for (const Integer& one : omitted) {
+    const bool known = classes > 0 ? one.value >= 0 && one.value < classes
+                                   : std::find(labels->begin(), labels->end(), one.value) != labels->end();
+    if (!known) {
+      refuse(one.place,
+             "data.omit_classes names class " + std::to_string(one.value) + ", which " + id + " does not have.",
+             classes > 0 ? "Expected 0 to " + std::to_string(classes - 1) + "." : "Expected a label that occurs in it.",
+             "");
+    }
+    without.insert(one.value);
+  }
+  std::erase_if(samples, [&](int64_t i) { return without.count((*labels)[static_cast<std::size_t>(i)]) != 0; });
+  if (samples.empty()) {
+    refuse(omitted.front().place, "data.omit_classes leaves no training sample.",
+           "Expected at least one class to stay.", "Remove a class from the list.");
+  }
+}
+
 }  // namespace
 
 std::optional<std::vector<int64_t>> class_labels(const DatasetInstance& dataset, Split split) {
@@ -149,7 +178,8 @@ Subsets make_subsets(const DatasetInstance& dataset, const DataSettings& setting
                                     .expected = "Expected at least one.",
                                     .mend = "Choose another data set."});
 
-  const bool drawn = settings.validation.value != 0 || settings.train || settings.labels;
+  const bool omits = settings.omit_classes && !settings.omit_classes->empty();
+  const bool drawn = settings.validation.value != 0 || settings.train || settings.labels || omits;
   // Labels in memory cost nothing to check; a reader that decodes pictures is asked only where classes matter.
   const std::size_t field = dataset.info().field("label");
   const bool at_hand = field < dataset.info().fields.size() && dataset.resident(Split::train, field).defined();
@@ -170,12 +200,17 @@ Subsets make_subsets(const DatasetInstance& dataset, const DataSettings& setting
     std::sort(rest.begin(), rest.end());
   }
 
+  if (omits) leave_out(rest, *settings.omit_classes, dataset, labels);
+
   const auto left = static_cast<int64_t>(rest.size());
-  if (settings.train)
+  if (settings.train) {
+    std::vector<std::string> taken;
+    if (subsets.validation_split == Split::train && !subsets.validation.empty()) taken.emplace_back("data.validation");
+    if (omits) taken.emplace_back("data.omit_classes");
     check_number(
         *settings.train, "train", 1, left,
-        std::to_string(left) + " training samples are left" +
-            (subsets.validation_split == Split::train && !subsets.validation.empty() ? " after data.validation" : ""));
+        std::to_string(left) + " training samples are left" + (taken.empty() ? "" : " after " + join(taken, " and ")));
+  }
   const int64_t train = settings.train ? settings.train->value : left;
   if (settings.labels)
     check_number(*settings.labels, "labels", 0, train, std::to_string(train) + " samples are used for training");

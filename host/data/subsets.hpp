@@ -27,8 +27,9 @@ struct Subsets {
 
 /// Draws validation, then train, then labels from what is left, each in proportion to the classes. The samples are put
 /// into one order in which every beginning is balanced, so a smaller number always gives a subset of a larger one, and
-/// `labels` lies within `train`. Error (experiment) at the place of a number that is too large, or of `validation`
-/// where the data set brings its own; Error (data) for a label outside its classes.
+/// `labels` lies within `train`. Samples of `omit_classes` are left out after validation is drawn, which is therefore
+/// that of a run without the key. Error (experiment) at the place of a number that is too large, of a class that is not
+/// there, or of `validation` where the data set brings its own; Error (data) for a label outside its classes.
 Subsets make_subsets(const DatasetInstance& dataset, const DataSettings& settings);
 
 /// The class of each sample of a split: the field "label" where it holds one integer a sample, nothing otherwise. Error

@@ -11,6 +11,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/log.hpp"
+#include "base/text.hpp"
 #include "config/reader.hpp"
 #include "config/writer.hpp"
 #include "train/dry_batch.hpp"
@@ -63,6 +64,11 @@ std::vector<std::string> plan_lines(Assembly& a, const TeacherOutputs* outputs) 
   std::vector<std::string> lines;
   const auto& info = a.dataset().info();
   std::string data = "data      " + e.data.component.use.value + ": " + std::to_string(a.subsets().train.size()) + " training";
+  if (const auto& omitted = e.data.omit_classes; omitted && !omitted->empty()) {
+    std::vector<std::string> names;
+    for (const Integer& one : *omitted) names.push_back(std::to_string(one.value));
+    data += (names.size() == 1 ? " without class " : " without classes ") + join(names);
+  }
   if (!a.subsets().all_labelled()) data += " (" + std::to_string(a.subsets().labelled.size()) + " with a label)";
   data += ", " + std::to_string(a.subsets().validation.size()) + " validation, " + std::to_string(info.samples[2]) +
           " test samples; batch " + std::to_string(e.data.batch.value);

@@ -59,6 +59,7 @@ params = { root = "r" }
 batch = 8
 eval_batch = 16
 validation = 10
+omit_classes = [3, 7]
 train = 100
 labels = 50
 shuffle = false
@@ -155,6 +156,8 @@ teacher_chunk = 8
   CHECK(e.plugins[1].value == "/b");
   CHECK(e.data.component.path->value == resolve_path("x.so", {"e.toml"}));
   CHECK(e.data.eval_batch->value == 16);
+  CHECK(e.data.omit_classes->size() == 2);
+  CHECK(e.data.omit_classes->back() == 7);
   CHECK(e.data.labels->value == 50);
   CHECK(e.data.split_seed == 9);
   CHECK(e.data.views == 2);

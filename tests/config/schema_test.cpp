@@ -67,6 +67,9 @@ TEST_CASE("the JSON Schema knows every key with its type, range, default and mea
   CHECK(data["labels"]["description"] ==
         "Training samples that keep their label; the others reach only terms that need none. Left out: all. "
         "Unit: samples.");
+  CHECK(data["omit_classes"]["anyOf"][1]["items"]["minimum"] == 0);
+  CHECK(data["omit_classes"]["description"] ==
+        "Classes whose samples are left out of training; validation and test keep them. Left out: none.");
   CHECK(schema["definitions"]["train"]["properties"]["precision"]["enum"] == Json({"fp32", "bf16", "fp64"}));
   CHECK(schema["definitions"]["optimizer"]["properties"]["momentum"]["exclusiveMaximum"] == 1);
   CHECK(schema["definitions"]["loss"]["required"] == Json({"use"}));

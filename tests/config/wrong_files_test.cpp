@@ -209,8 +209,8 @@ TEST_CASE("all errors of a file come together, in file order", "[config]") {
        "e.toml:4:9: 'batch' in [data] is 0.\n"
        "  Expected an integer (samples), at least 1.\n"
        "e.toml:5:1: unknown key 'bacth' in [data].\n"
-       "  Known keys: use, params, path, batch, eval_batch, validation, train, labels, shuffle, "
-       "drop_last, split_seed, views, transform. Did you mean 'batch'?"},
+       "  Known keys: use, params, path, batch, eval_batch, validation, omit_classes, train, "
+       "labels, shuffle, drop_last, split_seed, views, transform. Did you mean 'batch'?"},
       {"use = \"kdhost.kd\"",
        "use = \"kdhost.kd\"\nweight = \"x\"\nparam = 1\n[[schedule]]\ntarget = \"loss.kdd.weight\"\nuse = \"x.y\"",
        "e.toml:13:10: 'weight' in [[loss]] 'kdhost.kd' is the string 'x'.\n"

@@ -65,8 +65,8 @@ TEST_CASE("an unknown key is refused with the known ones and the nearest", "[con
        "optimizer, train, stage, metric, baseline, numerics. Did you mean 'title'?"},
       {"[data]", "[data]\nbacth = 64",
        "e.toml:2:1: unknown key 'bacth' in [data].\n"
-       "  Known keys: use, params, path, batch, eval_batch, validation, train, labels, shuffle, "
-       "drop_last, split_seed, views, transform. Did you mean 'batch'?"},
+       "  Known keys: use, params, path, batch, eval_batch, validation, omit_classes, train, "
+       "labels, shuffle, drop_last, split_seed, views, transform. Did you mean 'batch'?"},
       {"[train]", "[train]\nzzz = 1",
        "e.toml:15:1: unknown key 'zzz' in [train].\n"
        "  Known keys: epochs, steps, accumulate, log_steps, checkpoint_steps, evaluate_epochs, "
@@ -152,8 +152,8 @@ TEST_CASE("a value of a wrong type is refused with what was found and what was e
        "  Expected a table of parameters."},
       {"[teacher]\nuse = \"kdhost.mlp\"", "teacher = 3",
        "e.toml:4:1: unknown key 'teacher' in [data].\n"
-       "  Known keys: use, params, path, batch, eval_batch, validation, train, labels, shuffle, "
-       "drop_last, split_seed, views, transform."},
+       "  Known keys: use, params, path, batch, eval_batch, validation, omit_classes, train, "
+       "labels, shuffle, drop_last, split_seed, views, transform."},
       {"[[loss]]", "[loss]",
        "e.toml:11:1: 'loss' is a table.\n"
        "  Expected an array of tables, written [[loss]]."},
@@ -227,6 +227,15 @@ TEST_CASE("a value out of range or choice is refused with its limits", "[config]
       {"[data]", "seeds = [1, 2, 1]\n[data]",
        "e.toml:1:16: seed 1 stands twice in 'seeds'.\n"
        "  Expected different seeds, since equal ones give equal runs."},
+      {"[data]", "[data]\nomit_classes = [3, -1]",
+       "e.toml:2:20: 'omit_classes' in [data] is -1.\n"
+       "  Expected a list of integers, at least 0."},
+      {"[data]", "[data]\nomit_classes = [3, \"4\"]",
+       "e.toml:2:20: 'omit_classes' in [data] is the string '4'.\n"
+       "  Expected a list of integers, at least 0. Remove the quotes."},
+      {"[data]", "[data]\nomit_classes = [3, 5, 3]",
+       "e.toml:2:23: class 3 stands twice in 'omit_classes' of [data].\n"
+       "  Expected each class once. Remove one of them."},
       {"epochs = 2", "epochs = -2",
        "e.toml:15:10: 'epochs' in [train] is -2.\n"
        "  Expected an integer (epochs), at least 1."},

@@ -45,6 +45,12 @@ DataSettings settings(int64_t validation, std::optional<int64_t> train = {}, std
   return made;
 }
 
+DataSettings without(std::vector<int64_t> classes, DataSettings made) {
+  made.omit_classes.emplace();
+  for (const int64_t one : classes) made.omit_classes->emplace_back(one, Place{"e.toml", 9, 16});
+  return made;
+}
+
 std::string refusal(const DatasetInstance& dataset, const DataSettings& made, Exit exit) {
   try {
     make_subsets(dataset, made);
@@ -122,6 +128,65 @@ TEST_CASE("has_label marks exactly the labelled samples") {
   CHECK(all.train.size() == 1000);
   CHECK(all.all_labelled());
   CHECK(all.validation.empty());
+}
+
+TEST_CASE("omitted classes are left out of training, and validation stays as it was") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  const auto dataset = open_table(table);
+  const Subsets all = make_subsets(*dataset, settings(200));
+  const Subsets some = make_subsets(*dataset, without({1}, settings(200)));
+  CHECK(some.validation == all.validation);
+  CHECK(count_classes(all.train) == std::map<int64_t, int>{{0, 480}, {1, 240}, {2, 80}});
+  CHECK(count_classes(some.train) == std::map<int64_t, int>{{0, 480}, {2, 80}});
+  CHECK(within(some.train, all.train));
+  CHECK(some.labelled == some.train);
+  CHECK(count_classes(make_subsets(*dataset, without({0, 2}, settings(0))).train) == std::map<int64_t, int>{{1, 300}});
+  CHECK(make_subsets(*dataset, without({}, settings(200))).train == all.train);
+
+  const Subsets few = make_subsets(*dataset, without({1}, settings(200, 70, 14)));
+  CHECK(count_classes(few.train) == std::map<int64_t, int>{{0, 60}, {2, 10}});
+  CHECK(count_classes(few.labelled) == std::map<int64_t, int>{{0, 12}, {2, 2}});
+
+  Table read;
+  fill_labels(read, uneven_labels(), 3);
+  read.resident = false;
+  const auto reader = open_table(read);
+  CHECK(make_subsets(*reader, without({1}, settings(0))).train.size() == 700);
+}
+
+TEST_CASE("a data set that does not say how many classes it has loses those whose label occurs") {
+  Table table;
+  fill_labels(table, uneven_labels(), 0);
+  const auto dataset = open_table(table);
+  CHECK(make_subsets(*dataset, without({1}, settings(0))).train.size() == 700);
+  CHECK(refusal(*dataset, without({3}, settings(0)), Exit::experiment) ==
+        "e.toml:9:16: data.omit_classes names class 3, which 'test.table' does not have.\n"
+        "  Expected a label that occurs in it.");
+}
+
+TEST_CASE("classes that cannot be omitted are refused at their place") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  const auto dataset = open_table(table);
+  CHECK(refusal(*dataset, without({1, 3}, settings(0)), Exit::experiment) ==
+        "e.toml:9:16: data.omit_classes names class 3, which 'test.table' does not have.\n"
+        "  Expected 0 to 2.");
+  CHECK(refusal(*dataset, without({0, 1, 2}, settings(100)), Exit::experiment) ==
+        "e.toml:9:16: data.omit_classes leaves no training sample.\n"
+        "  Expected at least one class to stay. Remove a class from the list.");
+  CHECK(refusal(*dataset, without({1}, settings(100, 631)), Exit::experiment) ==
+        "e.toml:7:9: data.train = 631, but 630 training samples are left after data.validation and data.omit_classes.\n"
+        "  Expected 1 to 630. Choose a smaller number.");
+  CHECK(refusal(*dataset, without({1}, settings(0, 701)), Exit::experiment) ==
+        "e.toml:7:9: data.train = 701, but 700 training samples are left after data.omit_classes.\n"
+        "  Expected 1 to 700. Choose a smaller number.");
+  Table plain;
+  plain.fields.push_back({"input", {at::zeros({50, 2})}, 1.0});
+  const auto unlabelled = open_table(plain);
+  CHECK(refusal(*unlabelled, without({1}, settings(0)), Exit::experiment) ==
+        "e.toml:9:16: data.omit_classes is given, but the samples of 'test.table' have no classes.\n"
+        "  Expected a data set with one integer label a sample. Remove the line.");
 }
 
 TEST_CASE("data without integer labels are drawn plainly") {
