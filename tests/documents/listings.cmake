@@ -6,7 +6,9 @@ cmake_minimum_required(VERSION 3.25)
 set(quotes 0)
 set(links 0)
 set(problems "")
-foreach(document README.md sdk/README.md host/README.md tests/README.md plugins/README.md experiments/README.md)
+foreach(document README.md sdk/README.md host/README.md tests/README.md plugins/README.md experiments/README.md
+        plugins/losses/supervised/README.md plugins/losses/logit/README.md plugins/losses/feature/README.md
+        plugins/losses/relation/README.md)
   if(NOT EXISTS "${ROOT}/${document}")
     string(APPEND problems "${document} is missing\n")
     continue()
@@ -44,13 +46,14 @@ foreach(document README.md sdk/README.md host/README.md tests/README.md plugins/
 
   cmake_path(GET document PARENT_PATH folder)
   string(REGEX REPLACE "[][;]" " " plain "${text}") # brackets and semicolons would cut CMake's lists
-  string(REGEX MATCHALL " \\([A-Za-z0-9_./-]+\\)" targets "${plain}")
+  string(REGEX MATCHALL " \\([A-Za-z0-9_./-]+(#[a-z0-9_-]+)?\\)" targets "${plain}")
   foreach(target IN LISTS targets)
     string(REGEX REPLACE "^ \\((.*)\\)$" "\\1" target "${target}")
     if(NOT text MATCHES "\\]\\(${target}\\)") # words in parentheses, not a link
       continue()
     endif()
     math(EXPR links "${links} + 1")
+    string(REGEX REPLACE "#.*$" "" target "${target}")
     if(NOT EXISTS "${ROOT}/${folder}/${target}")
       string(APPEND problems "${document} links to ${target}, which is missing\n")
     endif()
