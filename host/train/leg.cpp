@@ -12,6 +12,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/interrupt.hpp"
+#include "base/process_usage.hpp"
 #include "base/progress.hpp"
 #include "train/weights.hpp"
 
@@ -198,6 +199,7 @@ void Leg::take_step() {
       step_.run(plan, now, progress_.total_steps, pass, first, std::min(accumulate, batches - first));
   ++progress_.step;
   ++progress_.total_steps;
+  if (first_step_seconds_ == 0.0) first_step_seconds_ = process_seconds();
   if (report.nonfinite.defined()) nonfinite_ = nonfinite_.defined() ? at::maximum(nonfinite_, report.nonfinite) : report.nonfinite;
   const bool ends = progress_.step == plan.steps;
   if (progress_.total_steps % e.train.log_steps.value == 0 || ends) {
@@ -224,6 +226,7 @@ void Leg::log_step(const StepReport& report, double seconds) {
   line["step"] = progress_.total_steps;
   line["epoch"] = static_cast<double>(progress_.total_steps) / static_cast<double>(epoch_steps_);
   line["lr"] = plan.optimizer_values.lr;
+  line["seconds"] = std::round((progress_.seconds + seconds) * 1e6) * 1e-6;
   for (std::size_t i = 0; i < plan.terms.size(); ++i) {
     auto& term = line["terms"][plan.terms[i].name];
     if (!report.values[i].defined()) {

@@ -34,6 +34,9 @@ class Leg {
   /// (diverged) when numbers stop being finite.
   LegResult run();
 
+  /// From the start of the process to the end of this leg's first step in it; 0 before that. On a GPU the step may still run.
+  double first_step_seconds() const { return first_step_seconds_; }
+
  private:
   void start_stage(int64_t stage);
   void train_stage();
@@ -63,6 +66,7 @@ class Leg {
   Evaluation last_validation_, best_validation_;
   at::Tensor nonfinite_;
   double saved_at_ = 0.0, shown_at_ = 0.0, started_ = 0.0;
+  double first_step_seconds_ = 0.0;
   int64_t started_step_ = 0;
 };
 

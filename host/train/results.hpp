@@ -56,6 +56,8 @@ struct RunResult {
   std::vector<std::string> notes;  ///< what the checks noticed
   bool has_validation = false;
   double seconds = 0.0;
+  double first_step_seconds = 0.0;  ///< from the start of the process to the end of the first step it trained; 0: none
+  double peak_memory_mib = 0.0;     ///< most memory of this process that was resident at once
 };
 
 }  // namespace kdhost

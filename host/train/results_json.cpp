@@ -36,6 +36,8 @@ std::string to_json(const RunResult& r) {
   j["higher_is_better"] = r.higher_is_better;
   j["has_validation"] = r.has_validation;
   j["seconds"] = r.seconds;
+  j["first_step_seconds"] = r.first_step_seconds;
+  j["peak_memory_mib"] = r.peak_memory_mib;
   j["student"] = {{"id", r.student_id}, {"parameters", r.student_parameters}, {"latency_ms", r.student_latency_ms}};
   j["teachers"] = json::array();
   for (const auto& t : r.teachers)
@@ -71,6 +73,8 @@ RunResult run_result_from_json(const std::string& text, const std::string& path)
     r.higher_is_better = j.at("higher_is_better");
     r.has_validation = j.at("has_validation");
     r.seconds = j.at("seconds");
+    r.first_step_seconds = j.value("first_step_seconds", 0.0);
+    r.peak_memory_mib = j.value("peak_memory_mib", 0.0);
     r.student_id = j.at("student").at("id");
     r.student_parameters = j.at("student").at("parameters");
     r.student_latency_ms = j.at("student").at("latency_ms");

@@ -11,6 +11,7 @@
 
 #include "base/atomic_file.hpp"
 #include "base/log.hpp"
+#include "base/process_usage.hpp"
 #include "base/text.hpp"
 #include "config/reader.hpp"
 #include "config/writer.hpp"
@@ -227,6 +228,7 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
                  std::to_string(result.legs.size() + 1) + "/" + std::to_string(legs)},
                 arm, seed.value, place);
         result.legs.push_back(leg.run());
+        if (result.first_step_seconds == 0.0) result.first_step_seconds = leg.first_step_seconds();
         RunResult one = result;
         one.legs = {result.legs.back()};
         write_file(read_leg(place), to_json(one));
@@ -241,6 +243,7 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
     result.student_latency_ms = latency_ms(assembly, 0, student);
     judge(result);
     result.seconds = now_seconds() - started;
+    result.peak_memory_mib = peak_memory_mib();
     write_file(folder.file("summary.json"), to_json(result));
     folder.set_state(RunState::done);
     return result;

@@ -68,7 +68,7 @@ def content(path):
         return f.read()
 
 
-def log_lines(path, without=("samples_per_second",)):
+def log_lines(path, without=("seconds", "samples_per_second")):
     """The lines of a metrics.jsonl, without what a clock decides."""
     with open(path, encoding="utf-8") as f:
         lines = [json.loads(line) for line in f]
