@@ -25,7 +25,7 @@ void check_file(const Options& options);
 void inspect_file(const Options& options);
 /// kdhost loss ID: one loss on tensors of a file.
 void evaluate_loss(const Options& options);
-/// kdhost eval RUN|FILE: metrics of trained weights on the test split.
+/// kdhost eval RUN|FILE: metrics of trained weights on the test or validation split.
 void evaluate(const Options& options);
 /// kdhost compare RUN...: one table of several runs.
 void compare_runs(const Options& options);

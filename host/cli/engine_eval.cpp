@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-// kdhost eval: all metrics of trained weights on the test split. Of a run: each seed's student, distilled and alone. Of
-// an experiment file: the student whose weights it names, and its trained teachers.
+// kdhost eval: all metrics of trained weights on the test or the validation split. Of a run: each seed's student,
+// distilled and alone. Of an experiment file: the student whose weights it names, and its trained teachers. --add
+// changes single numbers of the student before it is judged.
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -10,11 +13,11 @@
 
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "base/nearest.hpp"
 #include "base/text.hpp"
 #include "cli/engine.hpp"
+#include "cli/eval_tables.hpp"
 #include "cli/run_weights.hpp"
-#include "report/summary.hpp"
-#include "report/text_table.hpp"
 #include "train/evaluation.hpp"
 #include "train/weights.hpp"
 
@@ -22,13 +25,6 @@ namespace kdhost {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// One evaluated model.
-struct Judged {
-  std::string label;  ///< first cell of its row
-  Json facts;         ///< what JSON says beside the numbers
-  Evaluation test;
-};
 
 [[noreturn]] void refuse(Exit exit, const Place& place, std::string where, std::string what, std::string expected,
                          std::string mend) {
@@ -39,6 +35,46 @@ struct Judged {
   message.expected = std::move(expected);
   message.mend = std::move(mend);
   throw Error(exit, std::move(message));
+}
+
+[[noreturn]] void refuse_addition(const Addition& addition, const std::string& what, std::string expected,
+                                  std::string mend = "") {
+  refuse(Exit::usage, {}, "kdhost eval", "--add " + printable(addition.text) + ": " + what, std::move(expected),
+         std::move(mend));
+}
+
+// Parameters of any size as a person reads them: the first few, and how many there are beside.
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kFew = 8;
+  if (names.size() <= kFew) return join(names);
+  return join({names.begin(), names.begin() + kFew}) + " and " + std::to_string(names.size() - kFew) + " more";
+}
+
+void add_number(Parts& student, const Addition& addition) {
+  const auto slot = student.find(addition.parameter);
+  if (!slot || student.spec(*slot).role == PartRole::buffer) {
+    std::vector<std::string> names;
+    for (const PartSpec& part : student.list()) {
+      if (part.role != PartRole::buffer) names.push_back(part.name);
+    }
+    refuse_addition(addition, "the student has no parameter " + quoted(addition.parameter) + ".",
+                    "Its parameters: " + some_of(names) + ".", did_you_mean(addition.parameter, names));
+  }
+  at::Tensor changed = student[*slot].detach().clone();
+  const std::string shape = quoted(addition.parameter) + " has the shape " + shape_text(changed.sizes());
+  if (changed.dim() != static_cast<std::int64_t>(addition.index.size())) {
+    refuse_addition(addition, shape + ".", "Expected one index a dimension: " + std::to_string(changed.dim()) + ".");
+  }
+  at::Tensor element = changed;
+  for (const std::int64_t i : addition.index) {
+    if (i >= element.size(0)) {
+      refuse_addition(addition, shape + ", and index " + std::to_string(i) + " lies outside.",
+                      "Expected 0 to " + std::to_string(element.size(0) - 1) + ".");
+    }
+    element = element.select(0, i);
+  }
+  element.add_(addition.number);
+  student.copy_from(*slot, changed, "--add");
 }
 
 // Teachers that `from` names and nobody has trained yet; what is measured against them would mean nothing.
@@ -54,7 +90,7 @@ std::vector<std::string> untrained_teachers(RunInput& input) {
 
 class Judge {
  public:
-  Judge(const Options& options, const std::string& target, bool of_run) : of_run_(of_run) {
+  Judge(const Options& options, const std::string& target, bool of_run) : options_(options), of_run_(of_run) {
     if (of_run) students_ = trained_students(target, options);
     input_ = read_run_input(of_run ? target + "/resolved.toml" : target, options);
     Student& student = input_.experiment.student;
@@ -66,6 +102,9 @@ class Judge {
     } else if (!student.weights && input_.experiment.teachers.empty()) {
       refuse(Exit::experiment, student.component.use.place, "", "the student has no trained weights.",
              "Expected weights = \"FILE.safetensors\" in [student], or the folder of a run.", "");
+    } else if (!student.weights && !options.additions.empty()) {
+      refuse_addition(options.additions.front(), "the file names no weights of a student.",
+                      "Expected weights = \"FILE.safetensors\" in [student], or the folder of a run.");
     }
     untrained_ = untrained_teachers(input_);
     assembly_ = assemble(input_);
@@ -76,29 +115,42 @@ class Judge {
   }
 
   std::vector<Judged> all() {
-    const std::int64_t samples = assembly_->dataset().info().samples[2];
-    if (samples == 0) {
-      refuse(Exit::data, input_.experiment.data.component.use.place, "", "the data set has no test split.",
-             "Expected one to judge on.", "");
-    }
-    std::vector<std::int64_t> every(static_cast<std::size_t>(samples));
-    std::iota(every.begin(), every.end(), 0);
-    EvaluationSet test(*assembly_, Split::test, std::move(every));
+    EvaluationSet set = samples_to_judge();
+    samples_ = set.size();
     std::vector<Judged> judged;
     if (of_run_) {
-      for (const TrainedStudent& student : students_) judged.push_back(student_of_run(test, student));
+      for (const TrainedStudent& student : students_) judged.push_back(student_of_run(set, student));
     } else {
-      judge_file(test, judged);
+      judge_file(set, judged);
     }
     return judged;
   }
 
-  std::int64_t samples() const { return assembly_->dataset().info().samples[2]; }
+  /// How many samples all() judged on.
+  std::int64_t samples() const { return samples_; }
 
  private:
+  EvaluationSet samples_to_judge() {
+    const Place& place = input_.experiment.data.component.use.place;
+    if (options_.split == EvalSplit::validation) {
+      const Subsets& subsets = assembly_->subsets();
+      if (subsets.validation.empty()) {
+        refuse(Exit::data, place, "", "there are no validation samples.",
+               "Expected data.validation above 0, or a data set with a validation split of its own.", "");
+      }
+      return {*assembly_, subsets.validation_split, subsets.validation};
+    }
+    const std::int64_t samples = assembly_->dataset().info().samples[2];
+    if (samples == 0) refuse(Exit::data, place, "", "the data set has no test split.", "Expected one to judge on.", "");
+    std::vector<std::int64_t> every(static_cast<std::size_t>(samples));
+    std::iota(every.begin(), every.end(), 0);
+    return {*assembly_, Split::test, std::move(every)};
+  }
+
   Judged student_of_run(EvaluationSet& test, const TrainedStudent& student) {
     Parts parts = assembly_->new_student(student.seed);
     load_weights(parts, Path(student.file), {}, {}, "student");
+    for (const Addition& addition : options_.additions) add_number(parts, addition);
     const std::string arm = student.baseline ? "alone" : "distilled";
     Json facts = {{"model", "student"},
                   {"seed", student.seed},
@@ -117,6 +169,7 @@ class Judge {
     }
     if (const auto& weights = input_.experiment.student.weights) {
       Parts parts = assembly_->new_student(input_.experiment.seeds.front().value);
+      for (const Addition& addition : options_.additions) add_number(parts, addition);
       judged.push_back({"student", {{"model", "student"}, {"weights", weights->value}}, test.student(parts)});
     }
     if (judged.empty()) {
@@ -127,48 +180,33 @@ class Judge {
     }
   }
 
+  const Options& options_;
   bool of_run_;
   std::vector<TrainedStudent> students_;
   RunInput input_;
   std::vector<std::string> untrained_;
   std::unique_ptr<Assembly> assembly_;
+  std::int64_t samples_ = 0;
 };
 
-Json as_json(const std::vector<Judged>& judged, const std::string& target, std::int64_t samples) {
+const char* name_of_split(EvalSplit split) { return split == EvalSplit::validation ? "validation" : "test"; }
+
+Json as_json(const std::vector<Judged>& judged, const Options& options, std::int64_t samples) {
   Json models = Json::array();
   for (const Judged& one : judged) {
     Json model = one.facts;
     model["numbers"] = Json::object();
-    for (const auto& [name, value] : one.test.numbers)
+    for (const auto& [name, value] : one.numbers.numbers)
       model["numbers"][name] = std::isfinite(value) ? Json(value) : Json();
     models.push_back(std::move(model));
   }
-  return {{"target", target}, {"split", "test"}, {"samples", samples}, {"models", std::move(models)}};
-}
-
-// A metric's main number is a column; further ones ("confusion_matrix.0.1") are for JSON.
-Cells as_cells(const std::vector<Judged>& judged) {
-  std::vector<std::string> metrics;
-  for (const Judged& one : judged) {
-    for (const auto& [name, value] : one.test.numbers) {
-      const bool main = name.find('.') == std::string::npos;
-      if (main && std::find(metrics.begin(), metrics.end(), name) == metrics.end()) metrics.push_back(name);
-    }
+  Json json = {{"target", options.arguments.front()}, {"split", name_of_split(options.split)}, {"samples", samples}};
+  if (!options.additions.empty()) {
+    json["added"] = Json::array();
+    for (const Addition& addition : options.additions) json["added"].push_back(addition.text);
   }
-  Cells rows{{""}};
-  for (const std::string& metric : metrics) {
-    rows.front().push_back(heading_of(metric));
-    if (metric == "accuracy") rows.front().emplace_back("error %");
-  }
-  for (const Judged& one : judged) {
-    rows.push_back({one.label});
-    for (const std::string& metric : metrics) {
-      const auto value = one.test.find(metric);
-      rows.back().push_back(value ? metric_text(metric, *value) : kNothing);
-      if (metric == "accuracy") rows.back().push_back(value ? metric_text(metric, 1.0 - *value) : kNothing);
-    }
-  }
-  return rows;
+  json["models"] = std::move(models);
+  return json;
 }
 
 }  // namespace
@@ -183,10 +221,12 @@ void evaluate(const Options& options) {
   Judge judge(options, target, of_run);
   const std::vector<Judged> judged = judge.all();
   if (options.json) {
-    std::cout << as_json(judged, target, judge.samples()).dump(2) << "\n";
+    std::cout << as_json(judged, options, judge.samples()).dump(2) << "\n";
     return;
   }
-  std::cout << aligned(as_cells(judged)) << "\n" << with_commas(judge.samples()) << " test samples\n";
+  std::cout << aligned(metric_table(judged)) << class_tables(judged) << "\n"
+            << with_commas(judge.samples()) << " " << name_of_split(options.split) << " samples\n";
+  for (const Addition& addition : options.additions) std::cout << "added to the student: " << addition.text << "\n";
 }
 
 }  // namespace kdhost

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <memory>
 #include <sstream>
@@ -140,6 +141,11 @@ class CommandLine {
     if (c == Command::compare) {
       app_.add_option("--format", format_, "text (default), markdown, csv or json")->type_name("FORMAT");
     }
+    if (c == Command::eval) {
+      app_.add_option("--split", split_, "Samples to judge on: test (default), validation")->type_name("SPLIT");
+      list("--add", additions_, "Add a number to one element of a parameter of the student first; repeatable",
+           "NAME[INDEX]=NUMBER");
+    }
     if (c == Command::eval || c == Command::export_student) {
       app_.add_option("--which", which_, "Weights of the best epoch (default) or the last: best, last")
           ->type_name("WHICH");
@@ -226,6 +232,10 @@ class CommandLine {
     if (options_.device) check_device(*options_.device);
     if (!which_.empty())
       options_.which = choose<Which>("--which", which_, {{"best", Which::best}, {"last", Which::last}});
+    if (!split_.empty())
+      options_.split =
+          choose<EvalSplit>("--split", split_, {{"test", EvalSplit::test}, {"validation", EvalSplit::validation}});
+    for (const std::string& addition : additions_) options_.additions.push_back(read_addition(addition));
     if (text_.command == Command::compare && !format_.empty()) {
       options_.table_format = choose<TableFormat>("--format", format_,
                                                   {{"text", TableFormat::text},
@@ -241,10 +251,37 @@ class CommandLine {
     }
   }
 
+  // "fc3.weight[3,17]=0.5": name, one index a dimension, number.
+  Addition read_addition(const std::string& text) const {
+    const std::size_t open = text.find('[');
+    const std::size_t close = text.find("]=", open == std::string::npos ? 0 : open);
+    Addition addition;
+    addition.text = text;
+    bool good = open != std::string::npos && open > 0 && close != std::string::npos;
+    if (good) {
+      addition.parameter = text.substr(0, open);
+      std::istringstream indices(text.substr(open + 1, close - open - 1) + ",");
+      for (std::string one; std::getline(indices, one, ',');) {
+        good = read_number(one, addition.index.emplace_back()) && addition.index.back() >= 0 && good;
+      }
+      good = good && read_number(text.substr(close + 2), addition.number) && std::isfinite(addition.number);
+    }
+    if (good) return addition;
+    refuse(text_.name, "--add is " + kdhost::quoted(text) + ".",
+           "Expected NAME[INDEX]=NUMBER: a parameter of the student, one index a dimension, a finite number.",
+           "For example --add 'fc3.bias[3]=1.2'.");
+  }
+
+  template <class Number>
+  static bool read_number(const std::string& text, Number& number) {
+    const char* const end = text.data() + text.size();
+    const auto [stop, failed] = std::from_chars(text.data(), end, number);
+    return failed == std::errc() && stop == end;
+  }
+
   std::int64_t whole_number(const char* option, const std::string& text, std::int64_t least, std::int64_t most) const {
     std::int64_t number = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (failed == std::errc() && end == text.data() + text.size() && number >= least && number <= most) return number;
+    if (read_number(text, number) && number >= least && number <= most) return number;
     refuse(text_.name, std::string(option) + " is " + kdhost::quoted(text) + ".",
            "Expected a whole number from " + std::to_string(least) + " to " + std::to_string(most) + ".", "");
   }
@@ -262,6 +299,8 @@ class CommandLine {
   std::string threads_;
   std::string seed_;
   std::string which_;
+  std::string split_;
+  std::vector<std::string> additions_;
   std::string format_;
 };
 

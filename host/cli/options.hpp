@@ -15,6 +15,18 @@ enum class Command { run, check, plugins, describe, inspect, loss, eval, compare
 /// Which weights of a run: the best by validation, or those of its last step.
 enum class Which { best, last };
 
+/// Which samples `kdhost eval` judges on.
+enum class EvalSplit { test, validation };
+
+/// One --add of `kdhost eval`: a number added to one element of a parameter of the student.
+struct Addition {
+  std::string parameter{};
+  std::vector<std::int64_t> index{};
+  double number = 0.0;
+  /// As given, for messages.
+  std::string text{};
+};
+
 /// How `kdhost compare` writes its table.
 enum class TableFormat { text, markdown, csv, json };
 
@@ -52,6 +64,10 @@ struct Options {
   std::optional<std::string> grads{};
   /// --which best|last: eval, export.
   Which which = Which::best;
+  /// --split test|validation: eval.
+  EvalSplit split = EvalSplit::test;
+  /// --add NAME[INDEX]=NUMBER, repeatable: eval.
+  std::vector<Addition> additions{};
   /// --seed N: eval, export of a run; absent: the first seed (export), all seeds (eval).
   std::optional<std::int64_t> seed{};
   /// --format: compare, export.

@@ -47,6 +47,17 @@ TEST_CASE("every option of every command is understood") {
   CHECK(loss.sets == std::vector<std::string>{"temperature=4"});
   CHECK(parse_options({"eval", "r", "--which", "last", "--seed", "3"}).which == Which::last);
   CHECK(parse_options({"eval", "r", "--seed", "3"}).seed == 3);
+  CHECK(parse_options({"eval", "r"}).split == EvalSplit::test);
+  CHECK(parse_options({"eval", "r", "--split", "validation"}).split == EvalSplit::validation);
+  const Options added = parse_options({"eval", "r", "--add", "fc3.bias[3]=1.2", "--add", "a.b[0,12]=-1e-3"});
+  REQUIRE(added.additions.size() == 2);
+  CHECK(added.additions[0].parameter == "fc3.bias");
+  CHECK(added.additions[0].index == std::vector<std::int64_t>{3});
+  CHECK(added.additions[0].number == 1.2);
+  CHECK(added.additions[1].parameter == "a.b");
+  CHECK(added.additions[1].index == std::vector<std::int64_t>{0, 12});
+  CHECK(added.additions[1].number == -1e-3);
+  CHECK(added.additions[1].text == "a.b[0,12]=-1e-3");
   CHECK(parse_options({"compare", "a", "b", "--format", "csv"}).table_format == TableFormat::csv);
   CHECK(parse_options({"compare", "a", "b"}).arguments.size() == 2);
   CHECK(parse_options({"compare", "a", "--json"}).table_format == TableFormat::json);
@@ -131,6 +142,18 @@ TEST_CASE("a mistake on the command line is exit 2 with what to write") {
   CHECK(refusal({"a.toml", "--device", "gpu"}) ==
         "exit 2: kdhost run: --device is 'gpu'.\n"
         "  Expected cpu, cuda, cuda:N or auto.");
+  CHECK(refusal({"eval", "r", "--split", "valdation"}) ==
+        "exit 2: kdhost eval: --split is 'valdation'.\n"
+        "  Expected one of: test, validation. Did you mean 'validation'?");
+  for (const std::string addition :
+       {"fc3.bias", "fc3.bias=1", "[3]=1", "fc3.bias[]=1", "fc3.bias[a]=1", "fc3.bias[3,]=1", "fc3.bias[-1]=1",
+        "fc3.bias[3]=", "fc3.bias[3]=x", "fc3.bias[3]=nan", "fc3.bias[3]=1 2", "fc3.bias[3]1"}) {
+    CHECK(refusal({"eval", "r", "--add", addition}) ==
+          "exit 2: kdhost eval: --add is '" + addition +
+              "'.\n"
+              "  Expected NAME[INDEX]=NUMBER: a parameter of the student, one index a dimension, a finite number. "
+              "For example --add 'fc3.bias[3]=1.2'.");
+  }
   CHECK(refusal({"eval", "r", "--which", "lest"}) ==
         "exit 2: kdhost eval: --which is 'lest'.\n"
         "  Expected one of: best, last. Did you mean 'best'?");
