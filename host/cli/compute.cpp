@@ -12,6 +12,8 @@
 #include "base/launch.hpp"
 #include "cli/experiment_input.hpp"
 #include "cli/front.hpp"
+#include "config/run_record.hpp"
+#include "config/writer.hpp"
 #include "plugin/parameters.hpp"
 
 namespace kdhost {
@@ -49,17 +51,28 @@ void check_loss(const Options& options) {
   if (info.complete) resolve_parameters(info, parameters, place);
 }
 
+// The threads an experiment asks for, --threads included, 0 where it leaves the choice. A run that is resumed goes on
+// with those it began with, and so must the environment of the engine.
+std::int64_t threads_of(const Options& options, const Experiment& experiment) {
+  if (options.command == Command::run && options.resume) {
+    const auto folder = unfinished_run(options.out.value_or(""), experiment.file, experiment_hash(experiment));
+    if (const auto recorded = folder ? recorded_numerics(*folder) : std::nullopt) return recorded->threads.value;
+  }
+  return experiment.numerics.threads.value;
+}
+
 }  // namespace
 
 void compute(const Options& options, const std::vector<std::string>& arguments) {
   std::optional<int> threads = options.threads;
   if (is_experiment_file(options)) {
+    std::int64_t wanted = 0;
     // Of several files all are looked at before the first is run.
     for (const std::string& file : options.arguments) {
       const ExperimentInput input = read_experiment_input(file, options, front_abi());
-      const std::int64_t written = input.experiment.numerics.threads.value;
-      if (!threads && written > 0) threads = static_cast<int>(written);
+      if (wanted == 0) wanted = threads_of(options, input.experiment);
     }
+    if (wanted > 0) threads = static_cast<int>(wanted);
   } else if (options.command == Command::loss) {
     check_loss(options);
   } else if (options.command == Command::compare || options.command == Command::export_student) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // kdhost-engine: the program that computes. The thin program `kdhost` has checked the command line and prepared the
-// environment before it became this one; run by hand it works the same with LibTorch's own defaults. Together with the
-// thin program's main this is the only place where errors end.
-#include <exception>
+// environment before it became this one; run by hand it works the same with LibTorch's own defaults.
 #include <iostream>
 #include <map>
 #include <memory>
@@ -15,6 +13,7 @@
 #include "base/log.hpp"
 #include "cli/engine.hpp"
 #include "cli/front.hpp"
+#include "cli/program_end.hpp"
 #include "tensor/host_table.hpp"
 
 namespace kdhost {
@@ -108,21 +107,5 @@ RunInput read_run_input(const std::string& file, const Options& options) {
 }  // namespace kdhost
 
 int main(int argc, char** argv) {
-  try {
-    const int code = kdhost::answer({argv + 1, argv + argc});
-    std::cout.flush();
-    if (std::cout) return code;
-    kdhost::Message message;
-    message.where = "standard output";
-    message.what = "cannot be written.";
-    message.mend = "Make room on the disk, or write elsewhere.";
-    throw kdhost::Error(kdhost::Exit::data, std::move(message));
-  } catch (const kdhost::Error& error) {
-    kdhost::log::error(error);
-    return static_cast<int>(error.exit());
-  } catch (const std::exception& error) {
-    std::cerr << "kdhost: internal error: " << kdhost::printable(error.what(), 4000)
-              << "\n  This is a defect of kdhost. Please report it with the command that led here.\n";
-    return static_cast<int>(kdhost::Exit::internal);
-  }
+  return kdhost::exit_code_of([&] { return kdhost::answer({argv + 1, argv + argc}); });
 }

@@ -40,6 +40,7 @@ class InputReader {
     chain_.push_back(file);
     for (const Teacher& teacher : input.experiment.teachers) {
       if (!teacher.from) continue;
+      read_experiment_text(teacher.from->value, teacher.from->place);  // one that is missing is told at this line
       refuse_circle(*teacher.from);
       auto own = std::make_shared<const ExperimentInput>(read(teacher.from->value, false));
       compare_with_teacher(input.experiment, teacher, own->experiment);

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/text.hpp"
-#include "train/run_folder.hpp"
+#include "config/run_record.hpp"
 
 namespace kdhost {
 namespace {
@@ -46,19 +46,19 @@ Message no_results(const std::string& folder) {
     message.what = "there is no such folder.";
     return message;
   }
-  const std::string state = fs::is_directory(folder, failed) ? state_of(folder, nullptr) : "";
-  if (state.empty()) {
+  const auto record = run_record(folder);
+  if (!record) {
     message.what = "this is not the folder of a run: it has no state.json.";
     return message;
   }
-  message.what = "this run has no results yet: its state is '" + printable(state) + "'.";
+  message.what = "this run has no results yet: its state is '" + printable(record->state) + "'.";
   message.mend = "Finish it with `kdhost run FILE.toml --resume`.";
   return message;
 }
 
 std::vector<TrainedStudent> trained_students(const std::string& run, const Options& options) {
   std::error_code failed;
-  if (!fs::is_directory(run, failed) || state_of(run, nullptr).empty()) throw Error(Exit::data, no_results(run));
+  if (!run_record(run)) throw Error(Exit::data, no_results(run));
   const std::string name = options.which == Which::best ? "student.safetensors" : "last.safetensors";
   std::vector<TrainedStudent> students;
   std::vector<std::string> finished;

@@ -13,11 +13,9 @@
 namespace kdhost {
 namespace {
 
-std::string last_of_id(const std::string& id) { return id.substr(id.rfind('.') + 1); }
-
 std::string teacher_label(const TeacherResult& teacher) {
-  const std::string model = last_of_id(teacher.id);
-  return teacher.name == "teacher" ? "teacher " + model : "teacher " + teacher.name + " (" + model + ")";
+  return teacher.name == "teacher" ? "teacher " + teacher.label
+                                   : "teacher " + teacher.name + " (" + teacher.label + ")";
 }
 
 // "88.13": a teacher is one model, so it has no spread.

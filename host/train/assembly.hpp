@@ -99,6 +99,7 @@ struct TeacherModel {
   std::string weights_hash;       ///< of its parts
   Place place;
   std::string origin;  ///< "trained from FILE", "weights FILE": for the plan
+  std::string label;   ///< "mlp 800-800": its model and the sizes written in the file
 };
 
 /// One metric with its bindings.

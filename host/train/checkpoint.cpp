@@ -69,17 +69,21 @@ Progress read_checkpoint(const std::string& path, Learner& learner, const LegIde
     return {Exit::data, Message{{}, path, std::move(what), std::move(expected), std::move(mend)}};
   };
   const auto found = file.metadata().find("kdhost.checkpoint");
-  if (found == file.metadata().end()) throw refuse("it is not a checkpoint of kdhost", "metadata 'kdhost.checkpoint'", "");
+  if (found == file.metadata().end())
+    throw refuse("it is not a checkpoint of kdhost.", "Expected metadata named 'kdhost.checkpoint'.",
+                 "Start a new run, without --resume.");
   Progress p;
   try {
     const json state = json::parse(found->second);
     const auto format = state.at("format").get<int64_t>();
     if (format > kCheckpointFormat)
-      throw refuse("checkpoint format " + std::to_string(format), "at most " + std::to_string(kCheckpointFormat),
-                   "resume with the kdhost that wrote it");
+      throw refuse("its format is " + std::to_string(format) + ".",
+                   "Expected at most " + std::to_string(kCheckpointFormat) + ".",
+                   "Resume with the kdhost that wrote it.");
     if (state.at("experiment") != identity.experiment || state.at("seed") != identity.seed ||
         state.at("baseline") != identity.baseline)
-      throw refuse("it belongs to another experiment, seed or arm", "experiment " + identity.experiment, "");
+      throw refuse("it belongs to another experiment, seed or arm.", "Expected experiment " + identity.experiment + ".",
+                   "Start a new run, without --resume.");
     const std::string then = state.at("environment");
     if (then != identity.environment) {
       const auto a = lines(then), b = lines(identity.environment);
@@ -88,8 +92,8 @@ Progress read_checkpoint(const std::string& path, Learner& learner, const LegIde
         const std::string x = i < a.size() ? a[i] : "nothing", y = i < b.size() ? b[i] : "nothing";
         if (x != y) difference += (difference.empty() ? "" : "; ") + ("then " + x + ", now " + y);
       }
-      throw refuse("it was made under other conditions: " + difference, "the same, for the same bits",
-                   "resume on the machine and with the programs that began the run, or start a new run");
+      throw refuse("it was made under other conditions: " + difference + ".", "Expected the same, for the same bits.",
+                   "Resume on the machine and with the programs that began the run, or start a new run.");
     }
     p.stage = state.at("stage");
     p.step = state.at("step");
@@ -101,7 +105,8 @@ Progress read_checkpoint(const std::string& path, Learner& learner, const LegIde
     p.metrics_bytes = state.at("metrics_bytes");
     p.seconds = from_bits(state.at("seconds"));
   } catch (const json::exception& e) {
-    throw refuse(std::string("its state cannot be read: ") + e.what(), "the state that kdhost writes", "");
+    throw refuse(std::string("its state cannot be read: ") + e.what() + ".", "Expected the state that kdhost writes.",
+                 "Start a new run, without --resume.");
   }
   take_parts(learner.student, file, "student");
   for (auto& t : learner.terms) take_parts(t, file, t.owner());

@@ -2,13 +2,14 @@
 #include "train/dry_batch.hpp"
 
 #include <ATen/ATen.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 #include <cstdio>
 #include <set>
 
+#include "base/text.hpp"
 #include "data/sample_order.hpp"
+#include "tensor/backward.hpp"
 #include "train/distill_step.hpp"
 #include "train/weights.hpp"
 
@@ -23,7 +24,8 @@ class DryRun {
     const int64_t seed = e.seeds.front().value;
     const auto& labelled = assembly.subsets().labelled.empty() ? assembly.subsets().train : assembly.subsets().labelled;
     std::vector<int64_t> samples = sample_order(labelled, static_cast<uint64_t>(seed), 0, e.data.shuffle);
-    if (static_cast<int64_t>(samples.size()) > e.data.batch.value) samples.resize(static_cast<std::size_t>(e.data.batch.value));
+    if (static_cast<int64_t>(samples.size()) > e.data.batch.value)
+      samples.resize(static_cast<std::size_t>(e.data.batch.value));
     batch_ = assembly.loader().load(Split::train, samples);
     batch_.keys = augmentation_keys(static_cast<uint64_t>(seed), 0, batch_.samples);
     assembly.augment().apply(batch_, true);
@@ -71,7 +73,9 @@ class DryRun {
           t = t.detach();
           if (shift && s.kind == Source::Kind::tap && t.is_floating_point()) {
             at::Generator generator = at::detail::createCPUGenerator(7);
-            const at::Tensor noise = at::randn(t.sizes(), generator, t.options().device(at::kCPU).memory_format(at::MemoryFormat::Contiguous)).to(t.device());
+            const at::Tensor noise = at::randn(t.sizes(), generator,
+                                               t.options().device(at::kCPU).memory_format(at::MemoryFormat::Contiguous))
+                                         .to(t.device());
             t = t + noise * (0.5 * t.abs().mean() + 1e-3);
           }
         }
@@ -96,7 +100,9 @@ class DryRun {
     if (s.kind == Source::Kind::field) return *batch_.find(s.name);
     if (s.kind == Source::Kind::tap) return *outputs_[s.model].find(s.name);
     const bool frozen = s.model > 0 && assembly_.teachers()[s.model - 1].kind == TeacherKind::frozen;
-    const Parts& parts = s.model == 0 ? student_ : frozen ? assembly_.teachers()[s.model - 1].parts : others_[s.model - 1];
+    const Parts& parts = s.model == 0 ? student_
+                         : frozen     ? assembly_.teachers()[s.model - 1].parts
+                                      : others_[s.model - 1];
     return parts[*parts.find(s.name)];
   }
 
@@ -111,7 +117,7 @@ std::vector<at::Tensor> gradients(const at::Tensor& value, const std::vector<std
   std::vector<at::Tensor> inputs;
   for (const auto& [name, t] : of) inputs.push_back(t);
   if (!value.requires_grad()) return std::vector<at::Tensor>(inputs.size());
-  return torch::autograd::grad({value}, inputs, {}, /*retain_graph=*/true, /*create_graph=*/false, /*allow_unused=*/true);
+  return gradients_of(value, inputs);
 }
 
 double norm_of(const std::vector<at::Tensor>& list) {
@@ -134,8 +140,10 @@ std::string sources_text(const Assembly& assembly, const Term& term) {
   std::string text;
   for (const auto& p : term.ports)
     for (const auto& s : p.sources) {
-      const std::string from = s.kind == Source::Kind::field ? "batch." + s.name
-                               : assembly.model_name(s.model) + ":" + (s.kind == Source::Kind::part ? "param/" : "") + s.name;
+      const std::string from =
+          s.kind == Source::Kind::field
+              ? "batch." + s.name
+              : assembly.model_name(s.model) + ":" + (s.kind == Source::Kind::part ? "param/" : "") + s.name;
       text += (text.empty() ? "" : ", ") + p.port + " = " + from;
     }
   return text;
@@ -148,18 +156,20 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
   std::vector<Message> problems;
   DryRun dry(assembly);
   const auto learners = dry.learners();
-  std::set<std::string> reached, trainable_somewhere;
+  std::set<std::string> reached, moving, trainable_somewhere;
   double largest = 0.0, smallest = 1e300;
   std::string largest_name, smallest_name;
 
   Arm& arm = assembly.arms().front();
   std::vector<Parts> parts;
-  for (const auto& t : arm.part_lists) parts.push_back(assembly.new_parts(t.list, t.owner, assembly.experiment().seeds.front().value));
+  for (const auto& t : arm.part_lists)
+    parts.push_back(assembly.new_parts(t.list, t.owner, assembly.experiment().seeds.front().value));
   for (std::size_t stage_index = 0; stage_index < arm.stages.size(); ++stage_index) {
     StagePlan& stage = arm.stages[stage_index];
     const std::string in_stage = arm.stages.size() > 1 ? "stage " + kdhost::quoted(stage.name) + ", " : "";
     if (stage.terms.empty())
-      problems.push_back({assembly.experiment().student.component.place, in_stage + "loss", "no loss term is enabled", "at least one [[loss]]", ""});
+      problems.push_back({assembly.experiment().student.component.place, in_stage + "loss", "no loss term is enabled.",
+                          "Expected at least one [[loss]].", "Write one, or remove its enabled = false."});
     for (const auto& [name, tensor] : learners) {
       bool frozen = false;
       for (const auto& pattern : stage.freeze) frozen = frozen || matches(pattern.value, name);
@@ -179,8 +189,8 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
       const std::string target = "loss." + term.name + ".weight";
       const bool scheduled = stage.schedules.drives(target);
       if (scheduled ? stage.schedules.largest(target, moment) == 0.0 : term.base_weight == 0.0) {
-        refuse("its weight is 0 in every step", "a weight that acts at some time",
-               "give it a weight, or say enabled = false");
+        refuse("its weight is 0 in every step.", "Expected a weight that acts at some time.",
+               "Give it a weight, or write enabled = false.");
         continue;
       }
       at::Tensor value, shifted;
@@ -192,25 +202,31 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
       }
       const double number = value.item<double>();
       if (!std::isfinite(number)) {
-        refuse("its value on the first batch is " + std::to_string(number), "a finite number",
-               "look at the values of " + sources_text(assembly, term));
+        refuse("its value on the first batch is " + shortest(number) + ".", "Expected a finite number.",
+               "Look at the values of what it sees: " + sources_text(assembly, term) + ".");
         continue;
       }
       const auto gradient = gradients(value, learners);
       const auto moved = term.of_teacher ? gradients(shifted, learners) : gradient;
       const double reach = std::max(norm_of(gradient), norm_of(moved));
       if (reach == 0.0) {
-        refuse("it never reaches the student: its gradient is zero for every trained parameter",
-               "a term that depends on what the student computes",
-               "it sees " + sources_text(assembly, term) + "; bind its student ports to taps of the student");
+        refuse(
+            "it never reaches the student: its gradient is zero for every trained parameter.",
+            "Expected a term that depends on what the student computes. It sees " + sources_text(assembly, term) + ".",
+            "Bind its student ports to taps of the student, or choose another loss.");
         continue;
       }
       if (term.of_teacher && difference(gradient, moved) <= 1e-12 * reach)
-        refuse("the teacher does not matter: other teacher outputs give the student the same gradient",
-               "a gradient that changes with the teacher", "it sees " + sources_text(assembly, term));
-      for (std::size_t i = 0; i < learners.size(); ++i)
-        if (moved[i].defined() && moved[i].ne(0).any().item<bool>()) reached.insert(learners[i].first);
-      const double weighted = (scheduled ? stage.schedules.largest(target, moment) : std::abs(term.base_weight)) * norm_of(moved);
+        refuse("the teacher does not matter: other teacher outputs give the student the same gradient.",
+               "Expected a gradient that changes with the teacher. It sees " + sources_text(assembly, term) + ".",
+               "Bind its teacher ports to taps of a teacher, or choose another loss.");
+      for (std::size_t i = 0; i < learners.size(); ++i) {
+        if (!moved[i].defined()) continue;
+        reached.insert(learners[i].first);
+        if (moved[i].ne(0).any().item<bool>()) moving.insert(learners[i].first);
+      }
+      const double weighted =
+          (scheduled ? stage.schedules.largest(target, moment) : std::abs(term.base_weight)) * norm_of(moved);
       if (weighted > largest) {
         largest = weighted;
         largest_name = term.name;
@@ -221,20 +237,33 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
       }
     }
   }
-  std::string unreached;
+  // No path from any loss is a mistake in the experiment. A gradient that is zero on this batch alone is none: all
+  // units before a ReLU may be below zero for a few samples.
+  std::vector<std::string> unreached, still;
   for (const auto& name : trainable_somewhere)
-    if (!reached.count(name)) unreached += (unreached.empty() ? "" : ", ") + name;
+    if (!reached.count(name))
+      unreached.push_back(name);
+    else if (!moving.count(name))
+      still.push_back(name);
   if (problems.empty() && !unreached.empty())
-    problems.push_back({assembly.experiment().student.component.use.place, "student",
-                        "no loss reaches these parameters: " + unreached, "every trained parameter gets a gradient from some loss",
-                        "bind a loss to an output that needs them, or freeze them: a [[stage]] with freeze = [\"...\"]"});
+    problems.push_back(
+        {assembly.experiment().student.component.use.place, "student",
+         "no loss reaches these parameters: " + printable(join(unreached), 2000) + ".",
+         "Expected every trained parameter to get a gradient from some loss.",
+         "Bind a loss to an output that needs them, or freeze them: a [[stage]] with freeze = [\"...\"]."});
   for (const auto& t : assembly.teachers())
     if (t.kind == TeacherKind::frozen && t.parts.fingerprint().hex() != t.weights_hash)
-      problems.push_back({t.place, "teacher " + kdhost::quoted(t.name), "the dry batch changed it", "a frozen teacher", ""});
+      problems.push_back({t.place, "teacher " + kdhost::quoted(t.name), "a forward has changed it.",
+                          "Expected its parameters and buffers to stay as they were loaded.",
+                          "Mend the plugin of its model, which writes to what it was given."});
   if (!problems.empty()) throw Error(Exit::experiment, problems);
+  if (!still.empty())
+    notes.push_back("the first batch moves these parameters not at all: " + printable(join(still), 2000) +
+                    " (units that are never active, for one)");
   if (largest > 1e4 * smallest) {
     char text[160];
-    std::snprintf(text, sizeof text, "the weighted gradient of loss '%s' is %.0f times that of '%s': the latter hardly acts",
+    std::snprintf(text, sizeof text,
+                  "the weighted gradient of loss '%s' is %.0f times that of '%s': the latter hardly acts",
                   largest_name.c_str(), largest / smallest, smallest_name.c_str());
     notes.emplace_back(text);
   }

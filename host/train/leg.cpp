@@ -176,11 +176,12 @@ void Leg::train_stage() {
     if (due || leg_ends) save();
     if (interrupted()) {
       if (!due && !leg_ends) save();
-      throw Error(Exit::interrupted,
-                  Message{{}, "seed " + std::to_string(seed_) + ", " + arm_name(),
-                          "stopped by a signal after step " + std::to_string(progress_.total_steps) + " of " +
-                              std::to_string(arm_.steps()),
-                          "", "everything is saved; go on with --resume"});
+      throw Error(Exit::interrupted, Message{{},
+                                             "seed " + std::to_string(seed_) + ", " + arm_name(),
+                                             "stopped by a signal after step " + std::to_string(progress_.total_steps) +
+                                                 " of " + std::to_string(arm_.steps()) + ".",
+                                             "",
+                                             "Everything is saved: go on with --resume."});
     }
   }
 }
@@ -206,9 +207,8 @@ void Leg::take_step() {
     if (nonfinite_.defined() && nonfinite_.item<float>() != 0.0f)
       throw Error(Exit::diverged,
                   Message{plan.terms.empty() ? Place() : plan.terms.front().place,
-                          "before step " + std::to_string(progress_.total_steps),
-                          "a loss or gradient is not finite", "expected finite numbers",
-                          "lower the learning rate; no weight was changed by such a step"});
+                          "before step " + std::to_string(progress_.total_steps), "a loss or gradient is not finite.",
+                          "Expected finite numbers.", "Lower the learning rate. Such a step has changed no weight."});
     const double t = now_seconds();
     log_step(report, t - started_);
     if (t - shown_at_ > 0.2) {
@@ -246,9 +246,9 @@ void Leg::check_teachers() {
   for (const auto& t : assembly_.teachers())
     if (t.kind == TeacherKind::frozen && t.parts.fingerprint().hex() != t.weights_hash)
       throw Error(Exit::plugin, Message{t.place, "epoch " + std::to_string(progress_.total_steps / epoch_steps_),
-                                        "the frozen teacher " + kdhost::quoted(t.name) + " has changed",
-                                        "its parameters and buffers must stay as they were loaded",
-                                        "a component writes to what it was given; run `kdhost check` on its plugin"});
+                                        "the frozen teacher " + kdhost::quoted(t.name) + " has changed.",
+                                        "Expected its parameters and buffers to stay as they were loaded.",
+                                        "A component writes to what it was given: mend its plugin."});
 }
 
 void Leg::end_epoch(bool) {

@@ -14,7 +14,11 @@ namespace kdhost {
 
 namespace {
 [[noreturn]] void fail(const std::string& path, const std::string& what) {
-  throw Error(Exit::data, Message{{}, path, what + ": " + std::strerror(errno), "", "make room or permit writing there, then resume"});
+  throw Error(Exit::data, Message{{},
+                                  path,
+                                  what + ": " + std::strerror(errno) + ".",
+                                  "",
+                                  "Make room or permit writing there, then go on with --resume."});
 }
 }  // namespace
 
@@ -65,8 +69,11 @@ void MetricsLog::cut(int64_t bytes) {
   struct stat s {};
   if (::fstat(descriptor_, &s) != 0) fail(path_, "cannot be asked for its size");
   if (s.st_size < bytes)
-    throw Error(Exit::data, Message{{}, path_, "it has " + std::to_string(s.st_size) + " bytes",
-                                    "the checkpoint knows of " + std::to_string(bytes), "a part of it was removed; start a new run"});
+    throw Error(Exit::data, Message{{},
+                                    path_,
+                                    "it has " + std::to_string(s.st_size) + " bytes.",
+                                    "Expected at least " + std::to_string(bytes) + ", as the checkpoint says.",
+                                    "A part of it was removed: start a new run, without --resume."});
   if (::ftruncate(descriptor_, bytes) != 0) fail(path_, "cannot be cut");
 }
 

@@ -2,10 +2,10 @@
 #include "train/numerics.hpp"
 
 #include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/cuda.h>
 
 #include <algorithm>
@@ -44,11 +44,12 @@ at::Device find_device(const Text& wanted) {
   const bool named = wanted.value == "cuda" || std::sscanf(wanted.value.c_str(), "cuda:%d", &index) == 1;
   const auto count = cuda ? static_cast<int>(torch::cuda::device_count()) : 0;
   if (!named || index < 0 || index >= count)
-    throw Error(Exit::experiment,
-                Message{wanted.place, "numerics.device", "no device " + kdhost::quoted(wanted.value),
-                        "this machine and this LibTorch offer: auto, cpu" +
-                            (count > 0 ? ", cuda:0 ... cuda:" + std::to_string(count - 1) : std::string()),
-                        count > 0 ? "" : "for a GPU, build kdhost against a LibTorch with CUDA on a machine that has one"});
+    throw Error(
+        Exit::experiment,
+        Message{wanted.place, "numerics.device", "there is no device " + kdhost::quoted(wanted.value) + ".",
+                "This machine and this LibTorch offer: auto, cpu" +
+                    (count > 0 ? ", cuda:0 ... cuda:" + std::to_string(count - 1) : std::string()) + ".",
+                count > 0 ? "" : "For a GPU, build kdhost against a LibTorch with CUDA on a machine that has one."});
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
 
@@ -66,7 +67,8 @@ bool all_finite(const std::vector<at::Tensor>& tensors) {
   for (const at::Tensor& t : tensors) {
     if (!t.defined()) continue;
     if (t.is_non_overlapping_and_dense() && t.scalar_type() == at::kFloat) {
-      if (!finite_bits<uint32_t, 0x7f800000u>(static_cast<const uint32_t*>(t.const_data_ptr()), t.numel())) return false;
+      if (!finite_bits<uint32_t, 0x7f800000u>(static_cast<const uint32_t*>(t.const_data_ptr()), t.numel()))
+        return false;
     } else if (t.is_non_overlapping_and_dense() && t.scalar_type() == at::kDouble) {
       if (!finite_bits<uint64_t, 0x7ff0000000000000ull>(static_cast<const uint64_t*>(t.const_data_ptr()), t.numel()))
         return false;
@@ -114,7 +116,8 @@ Routes choose_routes(const NumericsSettings& wanted, at::Device device) {
     for (int repeat = 0; repeat < 7; ++repeat) {  // the best of a few: other work only ever adds time
       const auto start = std::chrono::steady_clock::now();
       for (int i = 0; i < 3; ++i) at::mm(a, b);
-      seconds[r] = std::min(seconds[r], std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / 3);
+      seconds[r] =
+          std::min(seconds[r], std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / 3);
     }
   }
   const bool float32 = error[1] < 1e-5;  // bfloat16 products are off by 1e-3

@@ -40,6 +40,7 @@ struct TeacherResult {
   int64_t parameters = 0;
   Evaluation test;
   double latency_ms = 0.0;
+  std::string label;  ///< its model in short, "mlp 800-800"
 };
 
 struct RunResult {

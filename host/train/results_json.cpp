@@ -43,6 +43,7 @@ std::string to_json(const RunResult& r) {
   for (const auto& t : r.teachers)
     j["teachers"].push_back({{"name", t.name},
                              {"id", t.id},
+                             {"label", t.label},
                              {"origin", t.origin},
                              {"parameters", t.parameters},
                              {"latency_ms", t.latency_ms},
@@ -79,7 +80,8 @@ RunResult run_result_from_json(const std::string& text, const std::string& path)
     r.student_parameters = j.at("student").at("parameters");
     r.student_latency_ms = j.at("student").at("latency_ms");
     for (const auto& t : j.at("teachers"))
-      r.teachers.push_back({t.at("name"), t.at("id"), t.at("origin"), t.at("parameters"), evaluation(t.at("test")), t.at("latency_ms")});
+      r.teachers.push_back({t.at("name"), t.at("id"), t.at("origin"), t.at("parameters"), evaluation(t.at("test")),
+                            t.at("latency_ms"), t.value("label", last_part(t.at("id").get<std::string>()))});
     for (const auto& l : j.at("legs")) {
       LegResult leg;
       leg.seed = l.at("seed");
@@ -95,8 +97,11 @@ RunResult run_result_from_json(const std::string& text, const std::string& path)
     }
     r.notes = j.at("notes").get<std::vector<std::string>>();
   } catch (const nlohmann::json::exception& e) {
-    throw Error(Exit::data, Message{{}, path, std::string("it is not a summary of a run: ") + e.what(),
-                                    "summary.json as `kdhost run` writes it", ""});
+    throw Error(Exit::data, Message{{},
+                                    path,
+                                    std::string("it is not a summary of a run: ") + e.what() + ".",
+                                    "Expected summary.json as `kdhost run` writes it.",
+                                    "Run the experiment again."});
   }
   return r;
 }

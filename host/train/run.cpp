@@ -13,7 +13,7 @@
 #include "base/log.hpp"
 #include "base/process_usage.hpp"
 #include "base/text.hpp"
-#include "config/reader.hpp"
+#include "config/run_record.hpp"
 #include "config/writer.hpp"
 #include "train/dry_batch.hpp"
 #include "train/environment.hpp"
@@ -34,18 +34,7 @@ std::string millions(int64_t n) {
 
 TeacherMaker maker_of(RunInput& input, bool may_train) {
   return [&input, may_train](const Teacher& t) {
-    RunInput& file = *input.teacher_files.at(t.name.value);
-    const DataSettings &ours = input.experiment.data, &theirs = file.experiment.data;
-    // The teacher must not have seen what this run holds out.
-    if (ours.component.use.value == theirs.component.use.value && ours.component.params == theirs.component.params &&
-        (ours.split_seed.value != theirs.split_seed.value || ours.validation.value != theirs.validation.value))
-      throw Error(Exit::experiment,
-                  Message{t.from->place, "", "the teacher's file holds out another validation split: validation = " +
-                              std::to_string(theirs.validation.value) + ", split_seed = " + std::to_string(theirs.split_seed.value),
-                          "validation = " + std::to_string(ours.validation.value) + ", split_seed = " +
-                              std::to_string(ours.split_seed.value) + " as here, so that it has not trained on what judges the student",
-                          "write the same [data] validation and split_seed in both files"});
-    return trained_teacher(file, t, may_train);
+    return trained_teacher(*input.teacher_files.at(t.name.value), t, may_train);
   };
 }
 
@@ -160,19 +149,24 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
   Experiment& e = input.experiment;
   const std::string hash = experiment_hash(e);
   const bool resumes = options.resume;
-  RunFolder folder = resumes ? RunFolder::resume(options.out, e.file, hash) : RunFolder::create(options.out, e.file, hash);
+  RunFolder folder =
+      resumes ? RunFolder::resume(options.out, e.file, hash) : RunFolder::create(options.out, e.file, hash);
   Experiment pinned = e;
-  if (resumes && std::filesystem::exists(folder.file("resolved.toml"))) {
-    pinned.numerics = read_experiment(folder.file("resolved.toml")).numerics;
-    pinned.numerics.device = e.numerics.device.value == "auto" ? pinned.numerics.device : e.numerics.device;
+  const auto recorded = resumes ? recorded_numerics(folder.path()) : std::nullopt;
+  // Without a record the run was stopped before its first step, and has chosen nothing yet.
+  bool begun = recorded.has_value();
+  if (recorded) {
+    pinned.numerics = *recorded;
+    if (e.numerics.device.value != "auto") pinned.numerics.device = e.numerics.device;
   }
   try {
     const at::Device device = find_device(pinned.numerics.device);
     const Routes routes = choose_routes(pinned.numerics, device);
     Assembly assembly(e, *input.registry, device, maker_of(input, /*may_train=*/true));
     if (assembly.arms().empty())
-      throw Error(Exit::experiment, Message{e.data.component.use.place, "", "the data set has no training samples",
-                                            "a run trains; `kdhost eval` judges without training", ""});
+      throw Error(Exit::experiment,
+                  Message{e.data.component.use.place, "", "the data set has no training samples.",
+                          "Expected samples to train on.", "Use `kdhost eval` to judge without training."});
     RunResult result;
     result.notes = dry_batch(assembly);
     // Teachers of earlier runs may have set their own routes while they were trained.
@@ -195,12 +189,15 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
     if (!options.launch.empty()) log::info("launch    " + options.launch);
     for (const auto& n : result.notes) log::warn(n);
     log::info("folder    " + folder.path());
-    if (!resumes || !std::filesystem::exists(folder.file("resolved.toml"))) {
+    if (!begun) {
       write_file(folder.file("experiment.toml"), read_file(e.file));
-      write_file(folder.file("resolved.toml"), resolved_toml(pinned));
       write_file(folder.file("manifest.json"), manifest_json(pinned, assembly, hash));
+      // Last, since it says that the run has begun and the others are there.
+      write_file(folder.file("resolved.toml"),
+                 resolved_toml(with_absolute_paths(pinned, assembly.dataset().info().files)));
+      begun = true;
     }
-    folder.set_state(RunState::running);
+    if (resumes) folder.set_state(RunState::running);
 
     EvaluationSet validation(assembly, assembly.subsets().validation_split, assembly.subsets().validation);
     EvaluationSet test(assembly, Split::test, all_samples(assembly.dataset().info().samples[2]));
@@ -237,7 +234,7 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
       TeacherModel& t = assembly.teachers()[i];
       if (t.kind != TeacherKind::frozen) continue;
       result.teachers.push_back({t.name, std::string(t.model->id()), t.origin, parameters_of(*t.model), test.teacher(i),
-                                 latency_ms(assembly, i + 1, t.parts)});
+                                 latency_ms(assembly, i + 1, t.parts), t.label});
     }
     Parts student = assembly.new_student(e.seeds.front().value);
     result.student_latency_ms = latency_ms(assembly, 0, student);
@@ -248,9 +245,19 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
     folder.set_state(RunState::done);
     return result;
   } catch (const Error& error) {
-    // A folder in which nothing was trained yet is no run to resume.
-    if (std::filesystem::exists(folder.file("state.json")))
-      folder.set_state(error.exit() == Exit::interrupted ? RunState::interrupted : RunState::failed);
+    const bool interrupted = error.exit() == Exit::interrupted;
+    // An experiment that was refused has trained nothing and leaves nothing.
+    if (!begun && !resumes && !interrupted) {
+      folder.abandon();
+      throw;
+    }
+    try {
+      folder.set_state(interrupted ? RunState::interrupted : RunState::failed);
+    } catch (const Error& second) {
+      // The first error is what the user must know; a full disk, for one, causes both. The run can be resumed all the
+      // same.
+      log::warn(second.what());
+    }
     throw;
   }
 }

@@ -14,9 +14,11 @@ enum class RunState { running, interrupted, failed, done };
 
 class RunFolder {
  public:
-  /// A new folder: `out` if given (must be empty or absent: Error (usage)), else runs/<stem of the experiment>/<time>-<hash>.
+  /// A new folder: `out` if given (must be empty or absent: Error (usage)), else runs/<stem of the
+  /// experiment>/<time>-<hash>. From then on the run can be resumed.
   static RunFolder create(const std::string& out, const std::string& experiment_file, const std::string& hash);
-  /// The newest unfinished run of the experiment with this hash, under `out` itself or runs/<stem>. Error (usage) without one.
+  /// The newest unfinished run of the experiment with this hash, under `out` itself or runs/<stem>. Error (usage)
+  /// without one.
   static RunFolder resume(const std::string& out, const std::string& experiment_file, const std::string& hash);
 
   RunFolder(RunFolder&&) noexcept;
@@ -29,6 +31,8 @@ class RunFolder {
   /// seed-N, or seed-N/baseline; made if absent.
   std::string leg(int64_t seed, bool baseline) const;
   void set_state(RunState state);
+  /// Takes back what create() and the start of the run wrote: for a run that was refused before its first step.
+  void abandon();
 
  private:
   RunFolder(std::string path, std::string hash);
@@ -36,9 +40,7 @@ class RunFolder {
 
   std::string path_, hash_;
   int lock_ = -1;
+  bool is_new_ = false;
 };
-
-/// The hash that state.json of a run folder names, with its pinned numerics as text; empty where it is no run folder.
-std::string state_of(const std::string& folder, std::string* hash);
 
 }  // namespace kdhost

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Teachers that `from` names: trained on demand by their own experiment file, once, and kept in the user's cache by a key of
-// everything that decides their weights.
+// Teachers that `from` names: trained on demand by their own experiment file, once, and kept in the user's cache by a
+// key of everything that decides their weights.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -12,6 +12,7 @@
 #include "base/hash.hpp"
 #include "base/launch.hpp"
 #include "base/log.hpp"
+#include "config/run_record.hpp"
 #include "config/writer.hpp"
 #include "train/environment.hpp"
 #include "train/run.hpp"
@@ -53,20 +54,6 @@ TeacherFromFile trained_teacher(RunInput& file, const Teacher& teacher, bool may
   Experiment& e = file.experiment;
   TeacherFromFile made;
   made.component = e.student.component;
-  const Component& repeated = teacher.component;
-  if (!repeated.use.value.empty() && repeated.use.value != e.student.component.use.value)
-    throw Error(Exit::experiment, Message{repeated.use.place, "", "use = " + kdhost::quoted(repeated.use.value) + " does not agree with " +
-                                              teacher.from->value,
-                                          "that file's student is " + kdhost::quoted(e.student.component.use.value), "leave `use` out"});
-  if (repeated.params.is(Value::Type::table))
-    for (const auto& entry : repeated.params.table()) {
-      const Value* theirs = e.student.component.params.find(entry.key);
-      const bool written = entry.value.place().known();  // defaults filled in by the check are not the user's
-      if (written && (!theirs || !(*theirs == entry.value)))
-        throw Error(Exit::experiment,
-                    Message{entry.key_place, "", kdhost::quoted(entry.key) + " does not agree with " + teacher.from->value,
-                            "there it is " + (theirs ? to_toml(*theirs) : "not written"), "leave `params` out"});
-    }
   Experiment alone = e;
   alone.seeds.resize(1);
   alone.baseline.enabled = Flag(false);
@@ -77,7 +64,8 @@ TeacherFromFile trained_teacher(RunInput& file, const Teacher& teacher, bool may
   const std::string weights = folder + "/seed-" + std::to_string(alone.seeds.front().value) + "/student.safetensors";
   std::error_code error;
   const auto finished = [&] {
-    return state_of(folder, nullptr) == "done" && fs::exists(weights, error) && same_data(folder + "/manifest.json");
+    const auto record = run_record(folder);
+    return record && record->state == "done" && fs::exists(weights, error) && same_data(folder + "/manifest.json");
   };
   if (finished()) {
     made.weights = weights;
@@ -90,12 +78,11 @@ TeacherFromFile trained_teacher(RunInput& file, const Teacher& teacher, bool may
     made.weights = weights;
     return made;
   }
-  std::string of;
-  const std::string state = state_of(folder, &of);
-  const bool resume = !state.empty() && state != "done" && of == hash;
+  const auto begun = run_record(folder);
+  const bool resume = begun && begun->state != "done" && begun->experiment == hash;
   if (!resume) fs::remove_all(folder, error);
-  log::info("teacher " + kdhost::quoted(teacher.name.value) + ": " + (resume ? "going on with" : "training") + " " + teacher.from->value +
-            " (once; kept in " + folder + ")");
+  log::info("teacher " + kdhost::quoted(teacher.name.value) + ": " + (resume ? "going on with" : "training") + " " +
+            teacher.from->value + " (once; kept in " + folder + ")");
   RunInput input = file;
   input.experiment = alone;
   RunOptions options;

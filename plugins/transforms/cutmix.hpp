@@ -10,6 +10,7 @@ struct Cutmix final : Transform {
     s.id("kdhost.cutmix")
         .version("1.0.0")
         .summary("replaces a box of each image by another image's, and mixes the labels by area");
+    s.mixes_samples();
     s.source("Yun et al. 2019, CutMix, arXiv 1905.04899, and the authors' code; one box a batch as there");
     s.details(
         "m ~ Beta(alpha, alpha); a box of floor(H r) x floor(W r) pixels, r = sqrt(1 - m), around a centre uniform "

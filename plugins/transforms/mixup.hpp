@@ -8,6 +8,7 @@ namespace kdhost::plugins {
 struct Mixup final : Transform {
   static void describe(Spec& s) {
     s.id("kdhost.mixup").version("1.0.0").summary("mixes each sample, and its label, with another one of the batch");
+    s.mixes_samples();
     s.source(
         "Zhang, Cisse, Dauphin, Lopez-Paz 2018, mixup, arXiv 1710.09412; one weight a batch as in the authors' code");
     s.details(

@@ -11,7 +11,7 @@ TEST_CASE("a run prints the closing table to standard output, everything else to
   REQUIRE(run.exit == 0);
   const std::string folder = p.run_of("tiny");
   CHECK(run.out.rfind("Tiny\n\n                         test accuracy %   NLL ", 0) == 0);
-  CHECK(contains(run.out, "\nteacher mlp  "));
+  CHECK(contains(run.out, "\nteacher mlp 16  "));
   CHECK(contains(run.out, "\nstudent alone  "));
   CHECK(contains(run.out, "\nstudent distilled  "));
   CHECK(contains(run.out, "\ngain from distillation  "));

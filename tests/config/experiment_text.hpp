@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <utility>
@@ -68,6 +69,24 @@ std::string error_from(Action action) {
 inline std::string error_of(const std::string& text, std::vector<std::string> overrides = {}) {
   const std::string found = error_from([&] { read(text, std::move(overrides)); });
   return found.compare(0, 2, "3\n") == 0 ? found.substr(2) : found;
+}
+
+/// The good experiment with `from` replaced by `to`, see changed(), and all that must be said about it.
+struct WrongText {
+  const char* from;
+  const char* to;
+  const char* text;
+};
+
+/// The rows about which something else is said, with both texts; "" where all are as promised.
+inline std::string differing_texts(std::initializer_list<WrongText> rows) {
+  std::string differing;
+  for (const WrongText& row : rows) {
+    const std::string found = error_of(changed(row.from, row.to));
+    if (found != row.text)
+      differing += "with: " + std::string(row.to) + "\nfound:\n" + found + "\nexpected:\n" + row.text + "\n";
+  }
+  return differing;
 }
 
 /// A folder of its own with files, removed at the end of the test.

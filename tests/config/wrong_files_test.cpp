@@ -6,26 +6,8 @@
 
 using namespace kdhost::test;
 
-namespace {
-
-// The good experiment with `from` replaced by `to` (added at the end where `from` is empty), and all that is said.
-struct Case {
-  const char* from;
-  const char* to;
-  const char* text;
-};
-
-void check(std::initializer_list<Case> cases) {
-  for (const Case& one : cases) {
-    INFO("with: " << one.to);
-    CHECK(error_of(changed(one.from, one.to)) == one.text);
-  }
-}
-
-}  // namespace
-
 TEST_CASE("values that contradict each other are refused at the later one", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"", "[[loss]]\nuse = \"other.kd\"\n",
        "e.toml:17:7: two [[loss]] are called 'kd'; the other one stands at e.toml:12:7.\n"
        "  Expected a name of its own for each. Add name = \"...\" to one of them."},
@@ -107,10 +89,11 @@ TEST_CASE("values that contradict each other are refused at the later one", "[co
        "e.toml:19:7: 'eps' in [optimizer] has no effect with use = 'sgd'.\n"
        "  It belongs to adam and adamw. Remove it or change use."},
   });
+  REQUIRE(differing == "");
 }
 
 TEST_CASE("a tap of a model that is not there is refused", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"[teacher]\nuse = \"kdhost.mlp\"\n\n[student]\nuse = \"kdhost.mlp\"\nparams = { hidden = [32] }\n\n[[loss]]\n",
        "[student]\nuse = \"kdhost.mlp\"\n\n[[loss]]\ninputs = { student = \"h\", teacher = \"h\" }\n",
        "e.toml:8:37: port 'teacher' takes a tap of the teacher, but the experiment has no [teacher].\n"
@@ -127,10 +110,11 @@ TEST_CASE("a tap of a model that is not there is refused", "[config]") {
        "e.toml:13:22: tap 'h' of port 'teacher' names no teacher, and there are several.\n"
        "  Expected NAME:h with one of big, wide."},
   });
+  REQUIRE(differing == "");
 }
 
 TEST_CASE("a schedule drives one number that exists", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"", "[[schedule]]\ntarget = \"loss.dk.weight\"\nuse = \"x.y\"\n",
        "e.toml:17:10: target 'loss.dk.weight' names nothing.\n"
        "  Known names of [[loss]]: kd. Did you mean 'loss.kd.weight'?"},
@@ -182,10 +166,11 @@ TEST_CASE("a schedule drives one number that exists", "[config]") {
        "e.toml:20:10: target 'loss.kd.weight' names nothing.\n"
        "  Known names of [[loss]]: ce. Did you mean 'loss.ce.weight'?"},
   });
+  REQUIRE(differing == "");
 }
 
 TEST_CASE("a variable that cannot be read is refused", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"[data]", "title = \"${KDHOST_UNSET_NAME}\"\n[data]",
        "e.toml:1:9: environment variable 'KDHOST_UNSET_NAME' is not set.\n"
        "  Set it, or give a default: ${KDHOST_UNSET_NAME:-default}."},
@@ -196,10 +181,11 @@ TEST_CASE("a variable that cannot be read is refused", "[config]") {
        "e.toml:1:9: '${9x}' names no environment variable.\n"
        "  Expected ${NAME} or ${NAME:-default}. Write $${ for the two characters themselves."},
   });
+  REQUIRE(differing == "");
 }
 
 TEST_CASE("all errors of a file come together, in file order", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"[data]\nuse = \"kdhost.synthetic\"", "sedes = [1]\n[data]\nuse = 3\nbatch = 0\nbacth = 1",
        "e.toml:1:1: unknown key 'sedes' at the top level.\n"
        "  Known keys: title, include, seeds, plugins, data, teacher, student, loss, schedule, "
@@ -220,4 +206,5 @@ TEST_CASE("all errors of a file come together, in file order", "[config]") {
        "e.toml:16:10: target 'loss.kdd.weight' names nothing.\n"
        "  Known names of [[loss]]: kd. Did you mean 'loss.kd.weight'?"},
   });
+  REQUIRE(differing == "");
 }

@@ -6,26 +6,8 @@
 
 using namespace kdhost::test;
 
-namespace {
-
-// The good experiment with `from` replaced by `to` (added at the end where `from` is empty), and all that is said.
-struct Case {
-  const char* from;
-  const char* to;
-  const char* text;
-};
-
-void check(std::initializer_list<Case> cases) {
-  for (const Case& one : cases) {
-    INFO("with: " << one.to);
-    CHECK(error_of(changed(one.from, one.to)) == one.text);
-  }
-}
-
-}  // namespace
-
 TEST_CASE("a file that is no TOML is refused where it breaks", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"[data]", "[data",
        "e.toml:1:6: not valid TOML: Error while parsing table header: expected ']', saw '\\n'.\n"
        "  Expected lines such as key = value and [table]."},
@@ -55,10 +37,11 @@ TEST_CASE("a file that is no TOML is refused where it breaks", "[config]") {
        "is not representable in 64 bits.\n"
        "  Expected lines such as key = value and [table]."},
   });
+  REQUIRE(differing == "");
 }
 
 TEST_CASE("an unknown key is refused with the known ones and the nearest", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"[data]", "titel = \"x\"\n[data]",
        "e.toml:1:1: unknown key 'titel' at the top level.\n"
        "  Known keys: title, include, seeds, plugins, data, teacher, student, loss, schedule, "
@@ -103,10 +86,11 @@ TEST_CASE("an unknown key is refused with the known ones and the nearest", "[con
        "  Known keys: epochs, steps, accumulate, log_steps, checkpoint_steps, evaluate_epochs, "
        "precision, teacher_precision."},
   });
+  REQUIRE(differing == "");
 }
 
 TEST_CASE("a value of a wrong type is refused with what was found and what was expected", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"[data]", "title = 3\n[data]",
        "e.toml:1:9: 'title' is 3.\n"
        "  Expected a string."},
@@ -205,10 +189,11 @@ TEST_CASE("a value of a wrong type is refused with what was found and what was e
        "e.toml:1:12: 'plugins' is 3.\n"
        "  Expected a list of paths."},
   });
+  REQUIRE(differing == "");
 }
 
 TEST_CASE("a value out of range or choice is refused with its limits", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"[data]", "[data]\nbatch = 0",
        "e.toml:2:9: 'batch' in [data] is 0.\n"
        "  Expected an integer (samples), at least 1."},
@@ -288,10 +273,11 @@ TEST_CASE("a value out of range or choice is refused with its limits", "[config]
        "e.toml:18:6: 'on' in [[data.transform]] 'x.y' is the string 'test'.\n"
        "  Expected one of declared, train, all."},
   });
+  REQUIRE(differing == "");
 }
 
 TEST_CASE("what is missing is named with what it is for", "[config]") {
-  check({
+  const std::string differing = differing_texts({
       {"use = \"kdhost.synthetic\"", "",
        "e.toml:1:1: [data] has no 'use'.\n"
        "  Expected use = ...: full id of the data set."},
@@ -324,4 +310,5 @@ TEST_CASE("what is missing is named with what it is for", "[config]") {
        "e.toml:16:1: [[metric]] has no 'use'.\n"
        "  Expected use = ...: full id of the metric."},
   });
+  REQUIRE(differing == "");
 }

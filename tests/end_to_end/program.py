@@ -35,13 +35,14 @@ class Folder:
             f.write(text)
         return self / name
 
-    def environment(self):
-        own = {k: v for k, v in os.environ.items() if not k.startswith("KDHOST")}
-        own.update(XDG_CACHE_HOME=self / "cache", LC_ALL="C.UTF-8")
+    def environment(self, more=()):
+        own = {k: v for k, v in os.environ.items() if not k.startswith(("KDHOST", "OMP_NUM_THREADS"))}
+        own.update(XDG_CACHE_HOME=self / "cache", LC_ALL="C.UTF-8", **dict(more))
         return own
 
-    def start(self, *arguments):
-        return subprocess.Popen([PROGRAM, *arguments], cwd=self.path, env=self.environment(), text=True,
+    def start(self, *arguments, more=()):
+        """Starts the program; `more`: variables for its environment."""
+        return subprocess.Popen([PROGRAM, *arguments], cwd=self.path, env=self.environment(more), text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, *arguments):

@@ -303,6 +303,9 @@ TEST_CASE("the file of a teacher is checked too, and must agree with the student
   };
   front.add_engine();
   CHECK(check(kGood, kGood + from) == "6 ");
+  CHECK(check(kGood, kGood + "[teacher]\nfrom = \"techer.toml\"\n") ==
+        "3 error: e.toml:10:8: 'DIR/techer.toml' cannot be read: No such file or directory.\n"
+        "  Expected an experiment file (TOML).\n");
   CHECK(check(kGood + "[[loss]]\nuse = \"zoo.planar\"\n", kGood + from) ==
         "3 error: DIR/teacher.toml:10:7: no plugin offers 'zoo.planar'.\n"
         "  Known losses: zoo.divergence, zoo.feature, zoo.plain. Did you mean 'zoo.plain'?\n");

@@ -35,6 +35,7 @@ inline RunResult run(const std::vector<std::pair<double, double>>& pairs) {
   TeacherResult t;
   t.name = "teacher";
   t.id = "kdhost.mlp";
+  t.label = "mlp 800-800";
   t.parameters = 1'276'810;
   t.test = {{{"accuracy", 0.891}, {"nll", 0.31}}};
   t.latency_ms = 0.21;

@@ -14,7 +14,7 @@ TEST_CASE("the closing table shows teacher, student alone and distilled, and the
         "Logit distillation\n"
         "\n"
         "                         test accuracy %   NLL     agreement   parameters   latency (batch 1)\n"
-        "teacher mlp              89.10             0.310   –           1.28 M       0.21 ms\n"
+        "teacher mlp 800-800      89.10             0.310   –           1.28 M       0.21 ms\n"
         "student alone            80.33 ± 0.58      0.610   83.00 %     0.20 M       0.040 ms\n"
         "student distilled        88.33 ± 0.58      0.340   95.10 %     0.20 M       0.040 ms   (5.2x faster than the "
         "teacher)\n"
@@ -31,7 +31,7 @@ TEST_CASE("an interval that includes zero is said in plain words, with what the 
         "Logit distillation\n"
         "\n"
         "                         test accuracy %   NLL     agreement   parameters   latency (batch 1)\n"
-        "teacher mlp              89.10             0.310   –           1.28 M       0.21 ms\n"
+        "teacher mlp 800-800      89.10             0.310   –           1.28 M       0.21 ms\n"
         "student alone            81.00 ± 1.00      0.610   83.00 %     0.20 M       0.20 ms\n"
         "student distilled        81.00 ± 0.00      0.340   95.10 %     0.20 M       0.20 ms\n"
         "gain from distillation   0.00 (3 seeds, 95 % interval -2.48 … +2.48)\n"
@@ -56,7 +56,7 @@ TEST_CASE("one seed has no spread and no interval, and the table says what that 
         "Logit distillation\n"
         "\n"
         "                         test accuracy %   NLL     agreement   parameters   latency (batch 1)\n"
-        "teacher mlp              89.10             0.310   –           1.28 M       0.21 ms\n"
+        "teacher mlp 800-800      89.10             0.310   –           1.28 M       0.21 ms\n"
         "student alone            80.00             0.610   83.00 %     0.20 M       0.040 ms\n"
         "student distilled        88.00             0.340   95.10 %     0.20 M       0.040 ms   (5.2x faster than the "
         "teacher)\n"
@@ -108,7 +108,7 @@ TEST_CASE("without a test split the table shows validation and says so") {
   r.teachers.front().test = {};
   const std::string text = closing_table(r);
   CHECK(text.find("   validation accuracy %   NLL") != std::string::npos);
-  CHECK(text.find("teacher mlp              –                       –       –") != std::string::npos);
+  CHECK(text.find("teacher mlp 800-800      –                       –       –") != std::string::npos);
   CHECK(text.find("student distilled        88.00                   0.340") != std::string::npos);
 }
 
@@ -128,8 +128,8 @@ TEST_CASE("several teachers are named, and speed is compared with the slowest") 
   r.teachers[1].name = "wide";
   r.teachers[1].latency_ms = 0.8;
   const std::string text = closing_table(r);
-  CHECK(text.find("teacher big (mlp)        89.10") != std::string::npos);
-  CHECK(text.find("teacher wide (mlp)       89.10") != std::string::npos);
+  CHECK(text.find("teacher big (mlp 800-800)    89.10") != std::string::npos);
+  CHECK(text.find("teacher wide (mlp 800-800)   89.10") != std::string::npos);
   CHECK(text.find("(20x faster than the slowest teacher)") != std::string::npos);
 }
 

@@ -57,6 +57,15 @@ struct WithoutGradient final : Misbehaving<WithoutGradient> {
   Tensor compute(const Call& c) override { return c["student.logits"].detach().mean(); }
 };
 
+struct IgnoresTeacher final : Loss {
+  static void describe(Spec& s) {
+    s.id("zoo.ignores_teacher").version("1.0.0").summary("breaks its word");
+    s.input("student.logits");
+    s.input("teacher.logits");
+  }
+  Tensor compute(const Call& c) override { return c["student.logits"].mean() + 0.0 * c["teacher.logits"].mean(); }
+};
+
 struct UnknownInput final : Misbehaving<UnknownInput> {
   static constexpr const char* kId = "zoo.unknown_input";
   Tensor compute(const Call& c) override { return c["student.logit"].mean(); }
@@ -65,4 +74,4 @@ struct UnknownInput final : Misbehaving<UnknownInput> {
 }  // namespace
 
 KDHOST_PLUGIN("zoo.misbehaving", "1.0.0", ThrowsInCreate, ThrowsInCompute, ThrowsNumber, WrongShape, ReturnsNothing,
-              ReturnsNan, WithoutGradient, UnknownInput)
+              ReturnsNan, WithoutGradient, IgnoresTeacher, UnknownInput)
