@@ -2,6 +2,8 @@
 // Formatting of numbers and shapes on top of std::to_chars, which ignores the locale. Lowest layer.
 #include "base/text.hpp"
 
+#include <algorithm>
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -56,6 +58,11 @@ std::string with_commas(std::int64_t value) {
     at -= 3;
     text.insert(at, 1, ',');
   }
+  return text;
+}
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
   return text;
 }
 

@@ -3,6 +3,7 @@
 // the locale. Lowest layer.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -25,6 +26,9 @@ std::string shape_text(std::span<const std::int64_t> shape);
 
 /// "1,234,567": counts in prose.
 std::string with_commas(std::int64_t value);
+
+/// Filled up with spaces to at least `width` bytes: columns of a listing.
+std::string padded(std::string text, std::size_t width);
 
 /// "a, b, c".
 std::string join(const std::vector<std::string>& parts, std::string_view separator = ", ");

@@ -15,11 +15,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kWidth = 100;
 
-std::string padded(std::string text, std::size_t width) {
-  text.resize(std::max(text.size(), width), ' ');
-  return text;
-}
-
 // Words of one paragraph in lines of at most kWidth columns; lines that are indented already (formulas) stay.
 void print_text(std::ostream& out, const std::string& text, const std::string& indent) {
   std::istringstream lines(text);

@@ -12,11 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string padded(std::string text, std::size_t width) {
-  text.resize(std::max(text.size(), width), ' ');
-  return text;
-}
-
 // "has no plugin record ... If it is one, ..." on one line: the file stands before it anyway.
 std::string reason(const Error& refusal) {
   const Message& message = refusal.messages().front();

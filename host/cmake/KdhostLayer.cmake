@@ -9,11 +9,15 @@ target_precompile_headers(kdhost_pch PRIVATE
   <ATen/ATen.h> <algorithm> <cstdint> <functional> <map> <memory> <optional> <span> <string> <string_view>
   <unordered_map> <utility> <vector>)
 
-# kdhost_use_torch(<target> [NO_PCH <files>]): links LibTorch and takes the precompiled header.
+# kdhost_use_torch(<target> [PCH <target>] [NO_PCH <files>]): links LibTorch and takes the precompiled header, kdhost_pch
+# or another one that was compiled with the target's own options.
 function(kdhost_use_torch target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "NO_PCH")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "NO_PCH")
+  if(NOT arg_PCH)
+    set(arg_PCH kdhost_pch)
+  endif()
   target_link_libraries(${target} PUBLIC LibTorch::LibTorch)
-  target_precompile_headers(${target} REUSE_FROM kdhost_pch)
+  target_precompile_headers(${target} REUSE_FROM ${arg_PCH})
   if(arg_NO_PCH)
     set_source_files_properties(${arg_NO_PCH} PROPERTIES SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
   endif()

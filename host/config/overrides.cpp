@@ -128,7 +128,7 @@ class Override {
       return problem(quoted(rest(0)) + " names several [[" + key.name + "]].", {},
                      "Use the number from 0 instead of the name, or give each a name.");
     }
-    problem(quoted(rest(0)) + " names nothing: no [[" + key.name + "]] is called " + quoted(parts_[at]) + ".",
+    problem(quoted(rest(0)) + " names nothing: no [[" + key.name + "]] is called " + kdhost::quoted(parts_[at]) + ".",
             "Known names: " + join(names) + ".", did_you_mean(parts_[at], names));
   }
 

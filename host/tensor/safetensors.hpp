@@ -23,6 +23,8 @@
 namespace kdhost {
 
 inline constexpr std::string_view kDigestName = "kdhost.digest";
+/// Its size: the file's last bytes.
+inline constexpr int64_t kDigestBytes = 16;
 /// A longer header is refused; the same limit as in the reference reader.
 inline constexpr uint64_t kMaxHeaderBytes = 100'000'000;
 

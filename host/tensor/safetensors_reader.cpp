@@ -21,7 +21,6 @@ namespace kdhost {
 namespace {
 
 constexpr uint64_t kLengthBytes = 8;
-constexpr uint64_t kDigestBytes = 16;
 
 std::string reason() { return std::strerror(errno); }
 
@@ -108,16 +107,16 @@ void SafetensorsFile::check_digest(DigestRule rule) {
                   "The file is damaged or was written by another program.");
     return;
   }
-  if (found->dtype != at::kByte || found->sizes != std::vector<int64_t>{static_cast<int64_t>(kDigestBytes)} ||
+  if (found->dtype != at::kByte || found->sizes != std::vector<int64_t>{kDigestBytes} ||
       found + 1 != tensors_.end())
     refuse_file(where,
                 "tensor '" + std::string(kDigestName) + "' is " + dtype_name(found->dtype) + " " +
                     shape_text(found->sizes) + (found + 1 != tensors_.end() ? " and not the last tensor." : "."),
                 "Expected uint8 [16] as the last tensor.", "The file is damaged.");
-  const std::size_t covered = mapping_->size() - kDigestBytes;
+  const std::size_t covered = mapping_->size() - static_cast<std::size_t>(kDigestBytes);
   const Digest computed = hash_bytes({mapping_->bytes(), covered});
   Digest stored;
-  std::memcpy(stored.bytes.data(), mapping_->bytes() + covered, kDigestBytes);
+  std::memcpy(stored.bytes.data(), mapping_->bytes() + covered, static_cast<std::size_t>(kDigestBytes));
   if (computed != stored)
     refuse_file(where, "is damaged: its bytes have digest " + computed.hex() + ".",
                 "Expected " + stored.hex() + ", which stands at its end.",

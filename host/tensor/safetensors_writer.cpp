@@ -19,7 +19,6 @@ namespace {
 // The data begin at a multiple of this many bytes in the file, so that a mapped tensor is aligned for vector loads.
 constexpr std::size_t kDataAlignment = 64;
 constexpr std::size_t kPrefixBytes = 8;
-constexpr int64_t kDigestBytes = 16;
 
 Error not_writable(const std::string& where, const std::string& what) {
   return Error(Exit::internal,

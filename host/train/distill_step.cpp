@@ -3,11 +3,11 @@
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 
 #include "base/stream.hpp"
+#include "tensor/backward.hpp"
 #include "base/text.hpp"
 
 namespace kdhost {
@@ -90,7 +90,7 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
 
 void DistillStep::backward(const std::vector<at::Tensor>& roots, const std::vector<at::Tensor>& weights, int64_t step) {
   try {
-    torch::autograd::backward(roots, weights);
+    add_gradients(roots, weights);
   } catch (const c10::Error& e) {
     throw Error(Exit::plugin, Message{{}, "step " + std::to_string(step + 1) + ", backward", e.what_without_backtrace(),
                                       "Expected that every loss and model has a gradient that can be computed.",

@@ -34,12 +34,6 @@ int64_t free_memory() {
   const long pages = ::sysconf(_SC_AVPHYS_PAGES), size = ::sysconf(_SC_PAGE_SIZE);
   return static_cast<int64_t>(pages) * static_cast<int64_t>(size);
 }
-
-std::string thousands(int64_t n) {
-  std::string digits = std::to_string(n);
-  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<std::size_t>(i), ",");
-  return digits;
-}
 }  // namespace
 
 void teacher_forward(Assembly& assembly, std::size_t teacher, const Batch& batch, const Wants& wants, Outputs& out) {
@@ -100,13 +94,13 @@ TeacherOutputs::TeacherOutputs(Assembly& assembly, const std::string& store_fold
     const auto bytes = static_cast<int64_t>(OutputStore::bytes_needed(rows, taps));
     const int64_t limit = free_memory() / 4;
     if (mode == CacheMode::automatic && bytes > limit) {
-      texts_.back() = "live: keeping its outputs would take " + thousands(bytes >> 20) + " MiB of " +
-                      thousands(free_memory() >> 20) + " MiB free";
+      texts_.back() = "live: keeping its outputs would take " + with_commas(bytes >> 20) + " MiB of " +
+                      with_commas(free_memory() >> 20) + " MiB free";
       continue;
     }
     if (mode == CacheMode::memory && bytes > free_memory())
-      throw Error(Exit::data, Message{written.cache.place, "", "teacher outputs take " + thousands(bytes >> 20) + " MiB.",
-                                      "Expected at most the free memory, " + thousands(free_memory() >> 20) + " MiB.",
+      throw Error(Exit::data, Message{written.cache.place, "", "teacher outputs take " + with_commas(bytes >> 20) + " MiB.",
+                                      "Expected at most the free memory, " + with_commas(free_memory() >> 20) + " MiB.",
                                       "Use cache = \"disk\" or \"off\"."});
     if (mode == CacheMode::disk) {
       Hasher key;
@@ -123,8 +117,8 @@ TeacherOutputs::TeacherOutputs(Assembly& assembly, const std::string& store_fold
       stores_[i] = std::make_unique<OutputStore>(OutputStore::memory(rows, taps, assembly.device()));
     }
     texts_.back() = "outputs kept " + std::string(mode == CacheMode::disk ? "on disk" : "in memory") + ", " +
-                    thousands(rows) + (views > 1 ? " rows of " + std::to_string(views) + " views" : " rows") + ", " +
-                    thousands(static_cast<int64_t>(stores_[i]->bytes()) >> 10) + " KiB";
+                    with_commas(rows) + (views > 1 ? " rows of " + std::to_string(views) + " views" : " rows") + ", " +
+                    with_commas(static_cast<int64_t>(stores_[i]->bytes()) >> 10) + " KiB";
     fill(i);
   }
 }

@@ -17,7 +17,7 @@ std::string parse_error(const std::string& text) {
 }
 
 const std::string kHead = "KDHOST1 abi=1.0 tier=portable name=p version=1.0.0 built_with=gcc-12\n";
-const std::string kComponent = "component kind=loss id=p.l version=1.0.0 flags=0\tsummary\n";
+const std::string kComponentLine = "component kind=loss id=p.l version=1.0.0 flags=0\tsummary\n";
 
 }  // namespace
 
@@ -97,10 +97,10 @@ TEST_CASE("a fingerprint is read from the record of an exact plugin only") {
 }
 
 TEST_CASE("lines of a newer minor version are skipped, lines cut for room make a component incomplete") {
-  const Record newer = parse_record(kHead + kComponent + "licence p.l\tMIT\n", "p.so");
+  const Record newer = parse_record(kHead + kComponentLine + "licence p.l\tMIT\n", "p.so");
   CHECK(newer.component("p.l")->complete);
-  CHECK(parse_record(kHead + kComponent + "cut p.l\tdoc\n", "p.so").component("p.l")->complete);
-  CHECK_FALSE(parse_record(kHead + kComponent + "cut p.l\tparam\n", "p.so").component("p.l")->complete);
+  CHECK(parse_record(kHead + kComponentLine + "cut p.l\tdoc\n", "p.so").component("p.l")->complete);
+  CHECK_FALSE(parse_record(kHead + kComponentLine + "cut p.l\tparam\n", "p.so").component("p.l")->complete);
   CHECK_FALSE(parse_record(kHead, "p.so").lists_components);
 }
 
@@ -122,24 +122,24 @@ TEST_CASE("a damaged record is refused with its line") {
   CHECK(parse_error(kHead + "component kind=fish id=p.l\ts\n") == refusal("line 2 names the unknown kind 'fish'"));
   CHECK(parse_error(kHead + "component id=p.l\ts\n") == refusal("line 2 lacks kind="));
   CHECK(parse_error(kHead + "component kind=loss id=l\ts\n") == refusal("line 2 has the badly formed id 'l'"));
-  CHECK(parse_error(kHead + kComponent + kComponent) == refusal("line 3 names the component 'p.l' a second time"));
+  CHECK(parse_error(kHead + kComponentLine + kComponentLine) == refusal("line 3 names the component 'p.l' a second time"));
   CHECK(parse_error(kHead + "doc p.l\tsource\tx\n") ==
         refusal("line 2 speaks of the component 'p.l', which no line before it names"));
-  CHECK(parse_error(kHead + kComponent + "param p.l\tT\tfloat\n") ==
+  CHECK(parse_error(kHead + kComponentLine + "param p.l\tT\tfloat\n") ==
         refusal("line 3 has 3 fields after 'param', expected 9"));
-  CHECK(parse_error(kHead + kComponent + "param p.l\tT\tvector\t0\t\t\t\t\t\n") ==
+  CHECK(parse_error(kHead + kComponentLine + "param p.l\tT\tvector\t0\t\t\t\t\t\n") ==
         refusal("line 3 has the unknown type 'vector'"));
-  CHECK(parse_error(kHead + kComponent + "param p.l\tT\tfloat\tx\t\t\t\t\t\n") ==
+  CHECK(parse_error(kHead + kComponentLine + "param p.l\tT\tfloat\tx\t\t\t\t\t\n") ==
         refusal("line 3 has flags 'x', expected a number"));
-  CHECK(parse_error(kHead + kComponent + "param p.l\tT\tfloat\t0\t[1\t\t\t\t\n") ==
+  CHECK(parse_error(kHead + kComponentLine + "param p.l\tT\tfloat\t0\t[1\t\t\t\t\n") ==
         refusal("line 3 has the default '[1', expected a TOML value"));
-  CHECK(parse_error(kHead + kComponent + "param p.l\tT\tfloat\t0\t\tlow\t\t\t\n") ==
+  CHECK(parse_error(kHead + kComponentLine + "param p.l\tT\tfloat\t0\t\tlow\t\t\t\n") ==
         refusal("line 3 has the bound 'low', expected a number"));
-  CHECK(parse_error(kHead + kComponent + "param p.l\tT\tfloat\t0\t\t\t\t\t\\q\n") ==
+  CHECK(parse_error(kHead + kComponentLine + "param p.l\tT\tfloat\t0\t\t\t\t\t\\q\n") ==
         refusal("line 3 has an unknown escape in '\\q'"));
-  CHECK(parse_error(kHead + kComponent + "port p.l\tsideways\ts.l\ttensor\t0\t\n") ==
+  CHECK(parse_error(kHead + kComponentLine + "port p.l\tsideways\ts.l\ttensor\t0\t\n") ==
         refusal("line 3 has the port direction 'sideways'"));
-  CHECK(parse_error(kHead + kComponent + "port p.l\tinput\ts.l\tint\t0\t\n") ==
+  CHECK(parse_error(kHead + kComponentLine + "port p.l\tinput\ts.l\tint\t0\t\n") ==
         refusal("line 3 has a port of type 'int', expected tensor or tensor_list"));
 }
 

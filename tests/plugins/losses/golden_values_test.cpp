@@ -17,7 +17,6 @@ struct Golden {
 };
 
 std::vector<Golden> golden() {
-  using S = std::string;
   const Bound f = tap(f_s(), f_t()), e = tap(e_s(), e_t());
   return {
       {"kdhost.kd",
@@ -145,7 +144,6 @@ TEST_CASE("half precision is computed in float32", "[golden]") {
 }
 
 TEST_CASE("gradients agree with central differences", "[golden]") {
-  using S = std::string;
   const Bound small = tap(generated({3, 4, 4, 4}, 51), generated({3, 4, 4, 4}, 52));
   const Bound pooled = tap(generated({3, 4, 4, 4}, 53), generated({3, 2, 2, 2}, 54));
   const Bound same_channels = tap(generated({3, 4, 4, 4}, 55), generated({3, 4, 2, 2}, 56));

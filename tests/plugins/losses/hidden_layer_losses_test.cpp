@@ -4,7 +4,6 @@
 
 using namespace kdhost::test;
 using Catch::Matchers::Contains;
-using S = std::string;
 
 namespace {
 
@@ -17,12 +16,6 @@ const std::vector<std::pair<const char*, Settings>> kMapLosses{{"kdhost.hint", {
                                                                {"kdhost.sp", {{"variant", S("torchdistill")}}},
                                                                {"kdhost.rkd", {}},
                                                                {"kdhost.pkt", {}}};
-
-bool finite(const Evaluated& e) {
-  bool all = std::isfinite(e.number());
-  for (const auto& [port, g] : e.gradient) all = all && g.isfinite().all().item<bool>();
-  return all;
-}
 
 std::vector<std::string> part_names(LossCase& loss) {
   std::vector<std::string> names;

@@ -18,12 +18,6 @@ Bound task(const at::Tensor& z, const at::Tensor& label) { return {{"student.log
 /// The same numbers where rows are not contiguous, so that the loss takes the composed operators.
 at::Tensor strided(const at::Tensor& x) { return x.t().contiguous().t(); }
 
-bool finite(const Evaluated& e) {
-  bool all = std::isfinite(e.number());
-  for (const auto& [port, g] : e.gradient) all = all && g.isfinite().all().item<bool>();
-  return all;
-}
-
 at::Tensor gradient_of(const Evaluated& e) { return e.gradient.at("student.logits"); }
 
 const std::vector<std::pair<const char*, Settings>> kTeacherLosses{
@@ -36,7 +30,6 @@ Bound with_label(const char* id, const at::Tensor& s, const at::Tensor& t) {
 }  // namespace
 
 TEST_CASE("the row kernels and the composed operators agree", "[losses]") {
-  using S = std::string;
   for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
     const double tolerance = type == at::kDouble ? 1e-12 : 2e-6;
     for (const auto& [rows, classes] : std::vector<std::pair<int64_t, int64_t>>{{1, 2}, {4, 10}, {7, 37}, {64, 1000}}) {

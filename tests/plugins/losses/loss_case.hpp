@@ -171,4 +171,13 @@ inline Bound two_taps() {
           {"teacher.features.1", g_t()}};
 }
 
+using S = std::string;  // a setting must not decay to bool
+
+/// The value and every gradient.
+inline bool finite(const Evaluated& e) {
+  bool all = std::isfinite(e.number());
+  for (const auto& [port, g] : e.gradient) all = all && g.isfinite().all().item<bool>();
+  return all;
+}
+
 }  // namespace kdhost::test

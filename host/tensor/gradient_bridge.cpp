@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-// kdh_host.custom_grad: a plugin's own derivative as a node of LibTorch's graph. Apart from the rest because it needs
-// LibTorch's heavy autograd headers.
+// Between the plugins' derivatives and LibTorch's graph: kdh_host.custom_grad makes a plugin's own derivative a node of
+// it, backward.hpp runs it. Apart from the rest because it needs LibTorch's heavy autograd headers.
+#include "tensor/backward.hpp"
+
 #define KDHOST_COMPAT_AUTOGRAD
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
@@ -121,6 +124,15 @@ kdh_status custom_grad(const kdh_host*, kdh_str name, const kdh_tensor* in, uint
     }
     for (std::size_t i = 0; i < results.size(); ++i) result[i] = give(std::move(results[i]));  // cannot fail half-way
   });
+}
+
+void add_gradients(const std::vector<at::Tensor>& roots, const std::vector<at::Tensor>& weights) {
+  torch::autograd::backward(roots, weights);
+}
+
+std::vector<at::Tensor> gradients_of(const at::Tensor& value, const std::vector<at::Tensor>& inputs) {
+  return torch::autograd::grad({value}, inputs, {}, /*retain_graph=*/true, /*create_graph=*/false,
+                               /*allow_unused=*/true);
 }
 
 }  // namespace kdhost
