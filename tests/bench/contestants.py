@@ -47,7 +47,11 @@ def run_process(arguments, environment, folder):
     with open(output, "wb") as out, open(errors, "wb") as err:
         process = subprocess.Popen(arguments, env=dict(environment, PEER_STARTED=repr(start)), stdout=out, stderr=err,
                                    stdin=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # stopped by a signal
+            process.kill()
+            raise
         process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.time() - start
     taken = (busy_ticks() - before) / os.sysconf("SC_CLK_TCK") - usage.ru_utime - usage.ru_stime
@@ -170,8 +174,8 @@ def machine_facts(place):
 
 
 def make_inputs(place):
-    """Weights for both programs; and CIFAR-100 with 128 test images, since kdhost tests each student that it has trained,
-    and only the training is to be measured."""
+    """Weights for both programs; and CIFAR-100 with 128 test images, since kdhost tests each student that it has
+    trained, and only the training is to be measured."""
     if not os.path.exists(os.path.join(place.weights, "resnet-student.safetensors")):
         subprocess.run([place.python, os.path.join(BENCH, "peers", "weights.py"), place.data, place.weights],
                        env=place.environment(), check=True)
