@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// SIGINT and SIGTERM: the handler only sets a flag, which the training loop looks at between two steps. A second signal ends
-// the program at once; files on disk are whole at any instant. Lowest layer.
+// SIGINT and SIGTERM: the handler only sets a flag, which the training loop looks at between two steps. A second signal
+// ends the program at once; files on disk are whole at any instant. Lowest layer.
 #pragma once
 
 namespace kdhost {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The progress line on standard error: redrawn in place on a terminal, a plain line now and then elsewhere. Lowest layer.
+// The progress line on standard error: redrawn in place on a terminal, a plain line now and then elsewhere. Lowest
+// layer.
 #pragma once
 
 #include <string>

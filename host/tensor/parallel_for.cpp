@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// kdh_host.parallel_for. In a file of its own because it must be compiled with OpenMP: LibTorch's loop is a header template
-// that runs on one thread in a file compiled without.
+// kdh_host.parallel_for. In a file of its own because it must be compiled with OpenMP: LibTorch's loop is a header
+// template that runs on one thread in a file compiled without.
 #include <ATen/Parallel.h>
 
 #include <algorithm>

@@ -107,8 +107,7 @@ void SafetensorsFile::check_digest(DigestRule rule) {
                   "The file is damaged or was written by another program.");
     return;
   }
-  if (found->dtype != at::kByte || found->sizes != std::vector<int64_t>{kDigestBytes} ||
-      found + 1 != tensors_.end())
+  if (found->dtype != at::kByte || found->sizes != std::vector<int64_t>{kDigestBytes} || found + 1 != tensors_.end())
     refuse_file(where,
                 "tensor '" + std::string(kDigestName) + "' is " + dtype_name(found->dtype) + " " +
                     shape_text(found->sizes) + (found + 1 != tensors_.end() ? " and not the last tensor." : "."),

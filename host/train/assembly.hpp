@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Everything a run needs, made once, in order of need: device, data, models, teachers, loss terms, schedules, metrics. The legs of
-// a run (one student each: a seed, distilled or baseline) share it; what a leg changes lies in train/leg.hpp.
+// Everything a run needs, made once, in order of need: device, data, models, teachers, loss terms, schedules, metrics.
+// The legs of a run (one student each: a seed, distilled or baseline) share it; what a leg changes lies in
+// train/leg.hpp.
 #pragma once
 
 #include <deque>
@@ -92,11 +93,11 @@ struct TeacherModel {
   std::string name;
   TeacherKind kind = TeacherKind::frozen;
   std::unique_ptr<ModelInstance> model;  ///< null for an average: it uses the student's
-  Parts parts;                   ///< frozen teachers; the others' belong to the leg
+  Parts parts;                           ///< frozen teachers; the others' belong to the leg
   Precision precision = Precision::fp32;
-  double decay = 0.0;             ///< average
-  bool training_mode = false;     ///< a loss asked for batch statistics (OFD)
-  std::string weights_hash;       ///< of its parts
+  double decay = 0.0;          ///< average
+  bool training_mode = false;  ///< a loss asked for batch statistics (OFD)
+  std::string weights_hash;    ///< of its parts
   Place place;
   std::string origin;  ///< "trained from FILE", "weights FILE": for the plan
   std::string label;   ///< "mlp 800-800": its model and the sizes written in the file
@@ -128,8 +129,8 @@ class Maker {
   std::vector<const PluginFile*> used_;
 };
 
-/// How a teacher that `from` names is brought: given its file, returns a safetensors file of its student and that student's
-/// component. train/teacher_file.hpp does it for a run; `check` gives initial weights instead.
+/// How a teacher that `from` names is brought: given its file, returns a safetensors file of its student and that
+/// student's component. train/teacher_file.hpp does it for a run; `check` gives initial weights instead.
 struct TeacherFromFile {
   Component component;
   std::optional<std::string> weights;  ///< none: initial weights stand in
@@ -162,7 +163,9 @@ class Assembly {
   Parts new_student(int64_t seed) const;
   /// Parts of a loss term or learning teacher, on the device.
   Parts new_parts(const std::shared_ptr<const PartList>& list, const std::string& owner, int64_t seed) const;
-  ModelInstance& model(std::size_t index) { return index == 0 || !teachers_[index - 1].model ? *student_ : *teachers_[index - 1].model; }
+  ModelInstance& model(std::size_t index) {
+    return index == 0 || !teachers_[index - 1].model ? *student_ : *teachers_[index - 1].model;
+  }
   std::string model_name(std::size_t index) const { return index == 0 ? "student" : teachers_[index - 1].name; }
   /// Gives a model the fields of a batch that it reads.
   void bind_fields(ModelInstance& model, const Batch& batch) const;
@@ -203,7 +206,8 @@ class Assembly {
   bool channels_last_ = false;
 };
 
-/// Where data sets are looked for beside their `root`: $KDHOST_DATA, the user's cache, datasets/ under each of $XDG_DATA_DIRS.
+/// Where data sets are looked for beside their `root`: $KDHOST_DATA, the user's cache, datasets/ under each of
+/// $XDG_DATA_DIRS.
 std::vector<std::string> data_places();
 
 }  // namespace kdhost

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a leg needs to go on as if it had never stopped: weights, optimizer, state of terms and moving teachers as tensors, all
-// counters and the validation history as metadata, in one safetensors file whose digest covers every byte. Sample order and
-// random numbers are functions of (seed, step) and need no state.
+// What a leg needs to go on as if it had never stopped: weights, optimizer, state of terms and moving teachers as
+// tensors, all counters and the validation history as metadata, in one safetensors file whose digest covers every byte.
+// Sample order and random numbers are functions of (seed, step) and need no state.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ inline constexpr int64_t kCheckpointFormat = 1;
 /// The counters of a leg.
 struct Progress {
   int64_t stage = 0;
-  int64_t step = 0;         ///< optimizer steps finished in this stage
-  int64_t total_steps = 0;  ///< through all stages
+  int64_t step = 0;             ///< optimizer steps finished in this stage
+  int64_t total_steps = 0;      ///< through all stages
   std::vector<double> history;  ///< validation values of the first metric
   std::vector<int64_t> history_epoch;
   double best = 0.0;
@@ -37,7 +37,8 @@ struct LegIdentity {
 };
 
 /// Error (data) when it cannot be written; the file at `path` is then the older one, whole.
-void write_checkpoint(const std::string& path, const Learner& learner, const Progress& progress, const LegIdentity& identity);
+void write_checkpoint(const std::string& path, const Learner& learner, const Progress& progress,
+                      const LegIdentity& identity);
 
 /// Fills `learner` (whose optimizer is that of `progress.stage`: made by `start_stage(stage)` when the stage is known).
 /// Error (data): damaged, of another experiment, or made under other conditions, naming each with both values.

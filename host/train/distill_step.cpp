@@ -7,16 +7,16 @@
 #include <cmath>
 
 #include "base/stream.hpp"
-#include "tensor/backward.hpp"
 #include "base/text.hpp"
+#include "tensor/backward.hpp"
 
 namespace kdhost {
 
 DistillStep::DistillStep(Assembly& assembly, Feed& feed, Learner& learner, int64_t seed)
     : assembly_(assembly), feed_(feed), learner_(learner), seed_(seed), outputs_(1 + assembly.teachers().size()) {}
 
-StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t random_step, int64_t pass, int64_t first,
-                            int64_t count) {
+StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t random_step, int64_t pass,
+                            int64_t first, int64_t count) {
   StepReport report;
   report.values.resize(stage.terms.size());
   int64_t samples = 0;
@@ -24,7 +24,7 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
     for (int64_t i = 0; i < count; ++i) samples += feed_.at(pass, first + i).batch.size();
 
   for (int64_t i = 0; i < count; ++i) {
-    const FedBatch& fed = feed_.at(pass, first + i);                       // 1-5: batch and frozen teachers
+    const FedBatch& fed = feed_.at(pass, first + i);  // 1-5: batch and frozen teachers
     CallSettings settings;
     settings.flags = KDH_CALL_TRAINING;
     settings.moment = &moment;
@@ -32,11 +32,11 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
                                        static_cast<uint64_t>(i));
     settings.device = assembly_.device();
 
-    forward_models(stage, fed, settings);                                  // 6: student, and teachers that move
+    forward_models(stage, fed, settings);  // 6: student, and teachers that move
 
     const double share = count > 1 ? static_cast<double>(fed.batch.size()) / static_cast<double>(samples) : 1.0;
     std::vector<at::Tensor> roots, weights;
-    for (std::size_t k = 0; k < stage.terms.size(); ++k) {                 // 7: losses in file order
+    for (std::size_t k = 0; k < stage.terms.size(); ++k) {  // 7: losses in file order
       Term& term = stage.terms[k];
       if (term.weight == 0.0) continue;
       const at::Tensor value = compute(term, fed, settings);
@@ -46,7 +46,7 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
       roots.push_back(value);
       weights.push_back(at::full({}, term.weight * share, value.options()));
     }
-    if (!roots.empty()) backward(roots, weights, random_step);             // 8: one backward
+    if (!roots.empty()) backward(roots, weights, random_step);  // 8: one backward
     learner_.student.apply_writes();
     for (auto& p : learner_.terms) p.apply_writes();
     for (auto& p : learner_.teachers) p.apply_writes();
@@ -60,10 +60,12 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
   if (assembly_.device().is_cpu()) {
     for (std::size_t k = 0; k < stage.terms.size(); ++k)
       if (report.values[k].defined() && !std::isfinite(report.values[k].item<double>()))
-        throw Error(Exit::diverged,
-                    Message{stage.terms[k].place, "step " + std::to_string(random_step + 1) + ", loss " + kdhost::quoted(stage.terms[k].name),
-                            "its value is " + shortest(report.values[k].item<double>()) + ".", "Expected a finite number.",
-                            "Lower the learning rate or the loss weight. This step has changed no weight."});
+        throw Error(
+            Exit::diverged,
+            Message{stage.terms[k].place,
+                    "step " + std::to_string(random_step + 1) + ", loss " + kdhost::quoted(stage.terms[k].name),
+                    "its value is " + shortest(report.values[k].item<double>()) + ".", "Expected a finite number.",
+                    "Lower the learning rate or the loss weight. This step has changed no weight."});
     if (!all_finite(gradients)) {
       std::string name;
       for (const auto& p : learner_.optimizer->parameters())
@@ -71,8 +73,8 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
       throw Error(Exit::diverged,
                   Message{stage.terms.empty() ? Place() : stage.terms.front().place,
                           "step " + std::to_string(random_step + 1) + ", gradient of '" + name + "'",
-                          "it holds numbers that are not finite, while every loss is finite.", "Expected finite numbers.",
-                          "Lower the learning rate. This step has changed no weight."});
+                          "it holds numbers that are not finite, while every loss is finite.",
+                          "Expected finite numbers.", "Lower the learning rate. This step has changed no weight."});
     }
   } else {
     std::vector<at::Tensor> seen = gradients;
@@ -81,20 +83,23 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
     report.nonfinite = nonfinite_flag(seen);
   }
 
-  learner_.optimizer->step(stage.optimizer_values, report.nonfinite);      // 9-10: clip, update
+  learner_.optimizer->step(stage.optimizer_values, report.nonfinite);  // 9-10: clip, update
   learner_.optimizer->drop_gradients();
   learner_.student.forget_derived();
   follow_student();
-  return report;                                                           // 11: nothing was read from the device
+  return report;  // 11: nothing was read from the device
 }
 
 void DistillStep::backward(const std::vector<at::Tensor>& roots, const std::vector<at::Tensor>& weights, int64_t step) {
   try {
     add_gradients(roots, weights);
   } catch (const c10::Error& e) {
-    throw Error(Exit::plugin, Message{{}, "step " + std::to_string(step + 1) + ", backward", e.what_without_backtrace(),
-                                      "Expected that every loss and model has a gradient that can be computed.",
-                                      "The name before the text is that of the hand-written gradient or operator: mend its plugin."});
+    throw Error(Exit::plugin,
+                Message{{},
+                        "step " + std::to_string(step + 1) + ", backward",
+                        e.what_without_backtrace(),
+                        "Expected that every loss and model has a gradient that can be computed.",
+                        "The name before the text is that of the hand-written gradient or operator: mend its plugin."});
   }
 }
 
@@ -120,7 +125,8 @@ void DistillStep::forward_models(StagePlan& stage, const FedBatch& fed, const Ca
     }
     if (precision == Precision::bf16) {  // losses are computed in float32
       Outputs cast;
-      for (const auto& e : outputs_[m]) cast.add(e.name, e.value.is_floating_point() ? e.value.to(at::kFloat) : e.value);
+      for (const auto& e : outputs_[m])
+        cast.add(e.name, e.value.is_floating_point() ? e.value.to(at::kFloat) : e.value);
       outputs_[m] = std::move(cast);
     }
   }

@@ -30,9 +30,10 @@ class DistillStep {
   DistillStep(Assembly& assembly, Feed& feed, Learner& learner, int64_t seed);
 
   /// One optimizer step over micro-batches [first, first + count) of a pass. `moment` says where training stands;
-  /// `random_step` counts steps through all stages. Error (diverged) on the CPU when a value or gradient is not finite: then
-  /// no weight was changed.
-  StepReport run(StagePlan& stage, const kdh_moment& moment, int64_t random_step, int64_t pass, int64_t first, int64_t count);
+  /// `random_step` counts steps through all stages. Error (diverged) on the CPU when a value or gradient is not finite:
+  /// then no weight was changed.
+  StepReport run(StagePlan& stage, const kdh_moment& moment, int64_t random_step, int64_t pass, int64_t first,
+                 int64_t count);
 
  private:
   void forward_models(StagePlan& stage, const FedBatch& fed, const CallSettings& settings);
@@ -45,8 +46,8 @@ class DistillStep {
   Feed& feed_;
   Learner& learner_;
   int64_t seed_;
-  std::vector<Outputs> outputs_;   ///< by model, of this batch
-  std::vector<at::Tensor> held_;   ///< keeps what Inputs borrows
+  std::vector<Outputs> outputs_;  ///< by model, of this batch
+  std::vector<at::Tensor> held_;  ///< keeps what Inputs borrows
 };
 
 }  // namespace kdhost

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// One batch before training, to refuse runs that would silently distil nothing: terms that never reach the student, teachers that
-// do not matter or would move, values that are not finite, parameters that nothing trains. Leaves no trace.
+// One batch before training, to refuse runs that would silently distil nothing: terms that never reach the student,
+// teachers that do not matter or would move, values that are not finite, parameters that nothing trains. Leaves no
+// trace.
 #pragma once
 
 #include <string>
@@ -10,8 +11,8 @@
 
 namespace kdhost {
 
-/// Throws one Error with everything found wrong (experiment; plugin when a component broke its own declaration); returns notes
-/// for the user: what is odd but allowed.
+/// Throws one Error with everything found wrong (experiment; plugin when a component broke its own declaration);
+/// returns notes for the user: what is odd but allowed.
 std::vector<std::string> dry_batch(Assembly& assembly);
 
 }  // namespace kdhost

@@ -48,7 +48,8 @@ const at::Tensor& EvaluationSet::teacher_tap(std::size_t teacher, const std::str
   return kept_.emplace_back(Kept{teacher, name, at::cat(parts)}).values;
 }
 
-void EvaluationSet::bind(MetricUse& use, const Batch& batch, std::size_t judged, const Outputs& out, std::size_t first_row) {
+void EvaluationSet::bind(MetricUse& use, const Batch& batch, std::size_t judged, const Outputs& out,
+                         std::size_t first_row) {
   for (const PortBinding& port : use.ports) {
     const Source& s = port.sources.front();
     const at::Tensor* t = nullptr;
@@ -71,16 +72,16 @@ Evaluation EvaluationSet::judge(std::size_t model, Parts& parts, bool everything
   std::set<std::string> names;
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     if (!everything && i > 0) break;
-    const bool live_teacher =
-        std::any_of(metrics[i].ports.begin(), metrics[i].ports.end(), [&](const PortBinding& p) {
-          const std::size_t m = p.sources.front().model;
-          return m > 0 && assembly_.teachers()[m - 1].kind != TeacherKind::frozen;
-        });
+    const bool live_teacher = std::any_of(metrics[i].ports.begin(), metrics[i].ports.end(), [&](const PortBinding& p) {
+      const std::size_t m = p.sources.front().model;
+      return m > 0 && assembly_.teachers()[m - 1].kind != TeacherKind::frozen;
+    });
     if (live_teacher || (model > 0 && metrics[i].of_teacher)) continue;
     used.push_back(&metrics[i]);
     metrics[i].metric->reset();
     for (const auto& p : metrics[i].ports)
-      if (p.sources.front().kind == Source::Kind::tap && p.sources.front().model == 0) names.insert(p.sources.front().name);
+      if (p.sources.front().kind == Source::Kind::tap && p.sources.front().model == 0)
+        names.insert(p.sources.front().name);
   }
   if (used.empty() || samples_.empty()) return result;
   const Wants wants(std::vector<std::string>(names.begin(), names.end()));

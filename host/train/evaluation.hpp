@@ -16,7 +16,8 @@ class EvaluationSet {
 
   bool empty() const { return samples_.empty(); }
   int64_t size() const { return static_cast<int64_t>(samples_.size()); }
-  /// All metrics of the student with these parts. `everything` = false: the first metric only (validation while training).
+  /// All metrics of the student with these parts. `everything` = false: the first metric only (validation while
+  /// training).
   Evaluation student(Parts& parts, bool everything = true);
   /// All metrics of a frozen teacher in the student's place.
   Evaluation teacher(std::size_t index);

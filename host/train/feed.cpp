@@ -7,7 +7,8 @@
 
 namespace kdhost {
 
-Feed::Feed(Assembly& assembly, TeacherOutputs& outputs, const std::vector<int64_t>& samples, int64_t seed, int64_t chunk)
+Feed::Feed(Assembly& assembly, TeacherOutputs& outputs, const std::vector<int64_t>& samples, int64_t seed,
+           int64_t chunk)
     : assembly_(assembly), outputs_(outputs), samples_(samples), seed_(seed), chunk_(chunk) {
   const DataSettings& data = assembly.experiment().data;
   const auto n = static_cast<int64_t>(samples.size());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Steps 1 to 5 in the life of a batch: from (pass, number) to a batch on the device with the frozen teachers' outputs. A batch is
-// a function of seed, pass and number, so a resumed run gets the same ones.
+// Steps 1 to 5 in the life of a batch: from (pass, number) to a batch on the device with the frozen teachers' outputs.
+// A batch is a function of seed, pass and number, so a resumed run gets the same ones.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace kdhost {
 
 class Feed {
  public:
-  /// Draws from `samples` in batches of the experiment's size. `chunk`: batches made at once, always starting at a multiple.
+  /// Draws from `samples` in batches of the experiment's size. `chunk`: batches made at once, always starting at a
+  /// multiple.
   Feed(Assembly& assembly, TeacherOutputs& outputs, const std::vector<int64_t>& samples, int64_t seed, int64_t chunk);
 
   /// With drop_last the last batch of a pass, if it is not full, is left out; otherwise it is smaller.

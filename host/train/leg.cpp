@@ -70,7 +70,8 @@ void Leg::start_stage(int64_t stage) {
   for (std::size_t i = 0; i < learner_.terms.size(); ++i)
     if (used[i]) add(learner_.terms[i], learner_.terms[i].owner());
   for (std::size_t i = 0; i < learner_.teachers.size(); ++i)
-    if (assembly_.teachers()[i].kind == TeacherKind::learning) add(learner_.teachers[i], "teacher." + learner_.teachers[i].owner());
+    if (assembly_.teachers()[i].kind == TeacherKind::learning)
+      add(learner_.teachers[i], "teacher." + learner_.teachers[i].owner());
   auto next = std::make_unique<Optimizer>(plan.optimizer, std::move(parameters));
   if (learner_.optimizer && plan.keeps_optimizer_state) next->take_state(*learner_.optimizer);
   learner_.optimizer = std::move(next);
@@ -104,7 +105,8 @@ LegResult Leg::run() {
     if (progress_.best_epoch >= 0) {
       best_ = learner_.student.clone("best");
       const SafetensorsFile stored(file("best.ckpt"), DigestRule::required);
-      for (std::size_t i = 0; i < best_->size(); ++i) best_->copy_from(i, stored.tensor(best_->spec(i).name), file("best.ckpt"));
+      for (std::size_t i = 0; i < best_->size(); ++i)
+        best_->copy_from(i, stored.tensor(best_->spec(i).name), file("best.ckpt"));
     }
   } else {
     // A run that is resumed before this leg's first checkpoint starts it anew, and so does the log.
@@ -201,7 +203,8 @@ void Leg::take_step() {
   ++progress_.step;
   ++progress_.total_steps;
   if (first_step_seconds_ == 0.0) first_step_seconds_ = process_seconds();
-  if (report.nonfinite.defined()) nonfinite_ = nonfinite_.defined() ? at::maximum(nonfinite_, report.nonfinite) : report.nonfinite;
+  if (report.nonfinite.defined())
+    nonfinite_ = nonfinite_.defined() ? at::maximum(nonfinite_, report.nonfinite) : report.nonfinite;
   const bool ends = progress_.step == plan.steps;
   if (progress_.total_steps % e.train.log_steps.value == 0 || ends) {
     if (nonfinite_.defined() && nonfinite_.item<float>() != 0.0f)
@@ -238,7 +241,8 @@ void Leg::log_step(const StepReport& report, double seconds) {
   }
   for (const auto& [target, value] : plan.schedules.values()) line["schedules"][target] = value;
   const auto done = static_cast<double>(progress_.total_steps - started_step_);
-  line["samples_per_second"] = std::round(done * static_cast<double>(assembly_.experiment().data.batch.value) / seconds);
+  line["samples_per_second"] =
+      std::round(done * static_cast<double>(assembly_.experiment().data.batch.value) / seconds);
   context_.log.add(line.dump());
 }
 
@@ -289,8 +293,9 @@ std::string Leg::progress_text(const StepReport* report) const {
   const auto done = static_cast<double>(progress_.total_steps - started_step_);
   const double speed = done / std::max(elapsed, 1e-9);
   char text[160];
-  std::snprintf(text, sizeof text, "%s seed %lld %s: epoch %.1f/%lld", context_.phase.c_str(), static_cast<long long>(seed_),
-                arm_name().c_str(), static_cast<double>(progress_.total_steps) / static_cast<double>(epoch_steps_),
+  std::snprintf(text, sizeof text, "%s seed %lld %s: epoch %.1f/%lld", context_.phase.c_str(),
+                static_cast<long long>(seed_), arm_name().c_str(),
+                static_cast<double>(progress_.total_steps) / static_cast<double>(epoch_steps_),
                 static_cast<long long>((arm_.steps() + epoch_steps_ - 1) / epoch_steps_));
   std::string line = text;
   if (report)
@@ -304,7 +309,8 @@ std::string Leg::progress_text(const StepReport* report) const {
     line += text;
   }
   std::snprintf(text, sizeof text, "  %.0f samples/s  %.0f s left",
-                speed * static_cast<double>(assembly_.experiment().data.batch.value * assembly_.experiment().train.accumulate.value),
+                speed * static_cast<double>(assembly_.experiment().data.batch.value *
+                                            assembly_.experiment().train.accumulate.value),
                 static_cast<double>(arm_.steps() - progress_.total_steps) / std::max(speed, 1e-9));
   return line + text;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One training of one student: a seed, distilled or baseline. The loop over stages and steps, validation at epoch ends, the best
-// and the last weights, checkpoints.
+// One training of one student: a seed, distilled or baseline. The loop over stages and steps, validation at epoch ends,
+// the best and the last weights, checkpoints.
 #pragma once
 
 #include <optional>
@@ -30,11 +30,12 @@ class Leg {
   /// `folder` exists; it gets last.ckpt, best.ckpt, and at the end student.safetensors (best) and last.safetensors.
   Leg(LegContext context, Arm& arm, int64_t seed, std::string folder);
 
-  /// Trains to the end, from last.ckpt where there is one. Error (interrupted) after a signal, with a checkpoint saved; Error
-  /// (diverged) when numbers stop being finite.
+  /// Trains to the end, from last.ckpt where there is one. Error (interrupted) after a signal, with a checkpoint saved;
+  /// Error (diverged) when numbers stop being finite.
   LegResult run();
 
-  /// From the start of the process to the end of this leg's first step in it; 0 before that. On a GPU the step may still run.
+  /// From the start of the process to the end of this leg's first step in it; 0 before that. On a GPU the step may
+  /// still run.
   double first_step_seconds() const { return first_step_seconds_; }
 
  private:

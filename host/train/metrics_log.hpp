@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// metrics.jsonl: one JSON object a line, only ever appended to. A checkpoint remembers how long it was, and a resumed run cuts it
-// back to that length, so that the log too is that of a run that never stopped.
+// metrics.jsonl: one JSON object a line, only ever appended to. A checkpoint remembers how long it was, and a resumed
+// run cuts it back to that length, so that the log too is that of a run that never stopped.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What decides the bits of a run beside the mathematics: precision, matrix route, threads; and the check that no number that
-// is not finite reaches the weights.
+// What decides the bits of a run beside the mathematics: precision, matrix route, threads; and the check that no number
+// that is not finite reaches the weights.
 #pragma once
 
 #include <ATen/core/Tensor.h>

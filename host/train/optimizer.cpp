@@ -12,7 +12,12 @@
 namespace kdhost {
 
 OptimizerValues::OptimizerValues(const OptimizerSettings& s)
-    : lr(s.lr), momentum(s.momentum), beta1(s.beta1), beta2(s.beta2), eps(s.eps), weight_decay(s.weight_decay),
+    : lr(s.lr),
+      momentum(s.momentum),
+      beta1(s.beta1),
+      beta2(s.beta2),
+      eps(s.eps),
+      weight_decay(s.weight_decay),
       clip_norm(s.clip_norm) {}
 
 double* OptimizerValues::find(std::string_view key) {
@@ -47,8 +52,8 @@ void clip_gradients(const std::vector<at::Tensor>& gradients, double limit) {
 }
 
 namespace {
-// The fused CPU kernels read memory in order and ignore strides: a gradient laid out otherwise than its parameter would be
-// applied to the wrong elements without a message.
+// The fused CPU kernels read memory in order and ignore strides: a gradient laid out otherwise than its parameter would
+// be applied to the wrong elements without a message.
 at::Tensor laid_out_like(const at::Tensor& gradient, const at::Tensor& parameter) {
   if (gradient.strides() == parameter.strides() && gradient.scalar_type() == parameter.scalar_type()) return gradient;
   return at::empty_like(parameter).copy_(gradient);
@@ -71,11 +76,11 @@ void Optimizer::run(Lists& l, const OptimizerValues& v, double weight_decay, boo
     case OptimizerKind::adamw:
       at::_foreach_add_(l.steps, 1);
       if (kind_ == OptimizerKind::adam)
-        at::_fused_adam_(l.parameters, l.gradients, l.first, l.second, {}, l.steps, v.lr, v.beta1, v.beta2, weight_decay,
-                         v.eps, false, false, {}, inf);
+        at::_fused_adam_(l.parameters, l.gradients, l.first, l.second, {}, l.steps, v.lr, v.beta1, v.beta2,
+                         weight_decay, v.eps, false, false, {}, inf);
       else
-        at::_fused_adamw_(l.parameters, l.gradients, l.first, l.second, {}, l.steps, v.lr, v.beta1, v.beta2, weight_decay,
-                          v.eps, false, false, {}, inf);
+        at::_fused_adamw_(l.parameters, l.gradients, l.first, l.second, {}, l.steps, v.lr, v.beta1, v.beta2,
+                          weight_decay, v.eps, false, false, {}, inf);
       if (inf) at::_foreach_sub_(l.steps, *inf);  // a step that was not taken does not count
       break;
   }
@@ -145,9 +150,12 @@ void Optimizer::load(const SafetensorsFile& file) {
       const at::Tensor stored = file.tensor(name);
       const at::IntArrayRef wanted = scalar ? at::IntArrayRef() : p.sizes();
       if (stored.sizes() != wanted)
-        throw Error(Exit::data, Message{{}, file.path().string(), "'" + name + "' has shape " + shape_text(stored.sizes()) + ".",
-                                 "Expected " + shape_text(wanted) + ".",
-                                 "This checkpoint is of another experiment: start a new run, without --resume."});
+        throw Error(Exit::data,
+                    Message{{},
+                            file.path().string(),
+                            "'" + name + "' has shape " + shape_text(stored.sizes()) + ".",
+                            "Expected " + shape_text(wanted) + ".",
+                            "This checkpoint is of another experiment: start a new run, without --resume."});
       into = scalar ? at::empty({}, p.options().dtype(at::kFloat)) : at::empty_like(p);
       into.copy_(stored);
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Step 9 and 10 in the life of a batch: clip the gradients if asked, then sgd, adam or adamw on LibTorch's fused kernels.
-// Holds the optimizer's state by parameter name, so that checkpoints and stages can carry it.
+// Step 9 and 10 in the life of a batch: clip the gradients if asked, then sgd, adam or adamw on LibTorch's fused
+// kernels. Holds the optimizer's state by parameter name, so that checkpoints and stages can carry it.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -47,7 +47,7 @@ struct RunResult {
   std::string title;
   std::string experiment;  ///< file
   std::string folder;
-  std::string metric;      ///< name of the first metric, "accuracy"
+  std::string metric;  ///< name of the first metric, "accuracy"
   bool higher_is_better = true;
   std::string student_id;
   int64_t student_parameters = 0;

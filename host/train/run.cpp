@@ -53,7 +53,8 @@ std::vector<std::string> plan_lines(Assembly& a, const TeacherOutputs* outputs) 
   const Experiment& e = a.experiment();
   std::vector<std::string> lines;
   const auto& info = a.dataset().info();
-  std::string data = "data      " + e.data.component.use.value + ": " + std::to_string(a.subsets().train.size()) + " training";
+  std::string data =
+      "data      " + e.data.component.use.value + ": " + std::to_string(a.subsets().train.size()) + " training";
   if (const auto& omitted = e.data.omit_classes; omitted && !omitted->empty()) {
     std::vector<std::string> names;
     for (const Integer& one : *omitted) names.push_back(std::to_string(one.value));
@@ -72,8 +73,8 @@ std::vector<std::string> plan_lines(Assembly& a, const TeacherOutputs* outputs) 
     if (outputs) line += "; " + outputs->texts()[i];
     lines.push_back(line);
   }
-  lines.push_back("student   " + std::string(a.student().id()) + ", " + millions(parameters_of(a.student())) + " parameters, " +
-                  name_of(e.train.precision.value));
+  lines.push_back("student   " + std::string(a.student().id()) + ", " + millions(parameters_of(a.student())) +
+                  " parameters, " + name_of(e.train.precision.value));
   if (!a.arms().empty())
     for (const auto& stage : a.arms().front().stages) {
       for (const auto& t : stage.terms) {
@@ -82,7 +83,8 @@ std::vector<std::string> plan_lines(Assembly& a, const TeacherOutputs* outputs) 
         const auto values = t.loss->params().values();
         for (std::size_t i = 0; i < values.size(); ++i) {
           if (values[i].value.type == KDH_T_STRING)
-            line += ", " + std::string(view(values[i].name)) + " " + std::string(values[i].value.u.s, values[i].value.count);
+            line += ", " + std::string(view(values[i].name)) + " " +
+                    std::string(values[i].value.u.s, values[i].value.count);
           else if (const double v = t.loss->params().number(i); !std::isnan(v))
             line += ", " + std::string(view(values[i].name)) + " " + to_toml(Value(v));
         }
@@ -93,8 +95,9 @@ std::vector<std::string> plan_lines(Assembly& a, const TeacherOutputs* outputs) 
   if (!a.arms().empty()) {
     const auto& arm = a.arms().front();
     lines.push_back("training  " + std::to_string(e.seeds.size()) + (e.seeds.size() == 1 ? " seed" : " seeds") +
-                    (a.arms().size() > 1 ? ", distilled and alone, " : ", ") + std::to_string(arm.steps()) + " steps each, " +
-                    name_of(e.optimizer.use.value) + ", learning rate " + to_toml(Value(e.optimizer.lr.value)));
+                    (a.arms().size() > 1 ? ", distilled and alone, " : ", ") + std::to_string(arm.steps()) +
+                    " steps each, " + name_of(e.optimizer.use.value) + ", learning rate " +
+                    to_toml(Value(e.optimizer.lr.value)));
   }
   return lines;
 }
@@ -120,8 +123,8 @@ void judge(RunResult& r) {
   for (const auto& t : r.teachers)
     if (const auto v = t.test.find(r.metric); v && (r.higher_is_better ? *v <= alone : *v >= alone)) {
       char text[200];
-      std::snprintf(text, sizeof text, "teacher '%s' is no better than the student alone (%s %.4f against %.4f)", t.name.c_str(),
-                    r.metric.c_str(), *v, alone);
+      std::snprintf(text, sizeof text, "teacher '%s' is no better than the student alone (%s %.4f against %.4f)",
+                    t.name.c_str(), r.metric.c_str(), *v, alone);
       r.notes.emplace_back(text);
     }
 }
@@ -170,12 +173,14 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
     RunResult result;
     result.notes = dry_batch(assembly);
     // Teachers of earlier runs may have set their own routes while they were trained.
-    choose_routes([&] {
-      NumericsSettings n = pinned.numerics;
-      n.threads = Integer(routes.threads);
-      n.matrix_route = Located<MatrixRoute>(routes.matrix);
-      return n;
-    }(), device);
+    choose_routes(
+        [&] {
+          NumericsSettings n = pinned.numerics;
+          n.threads = Integer(routes.threads);
+          n.matrix_route = Located<MatrixRoute>(routes.matrix);
+          return n;
+        }(),
+        device);
     TeacherOutputs outputs(assembly, cache_folder() + "/teacher-outputs");
     const int64_t chunk = outputs.chunk(pinned.numerics.teacher_chunk.value);
     pinned.numerics.threads = Integer(routes.threads);
@@ -184,8 +189,9 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
     pinned.numerics.device = Text(device.str());
 
     for (const auto& line : plan_lines(assembly, &outputs)) log::info(line);
-    log::info("device    " + device.str() + ", " + std::to_string(routes.threads) + (routes.threads == 1 ? " thread" : " threads") +
-              "; " + routes.text + (chunk > 1 ? "; teacher over " + std::to_string(chunk) + " batches at once" : ""));
+    log::info("device    " + device.str() + ", " + std::to_string(routes.threads) +
+              (routes.threads == 1 ? " thread" : " threads") + "; " + routes.text +
+              (chunk > 1 ? "; teacher over " + std::to_string(chunk) + " batches at once" : ""));
     if (!options.launch.empty()) log::info("launch    " + options.launch);
     for (const auto& n : result.notes) log::warn(n);
     log::info("folder    " + folder.path());

@@ -26,15 +26,16 @@ struct RunOptions {
   std::string launch;   ///< how threads were chosen, for the plan
 };
 
-/// Trains everything and returns what came out; summary.json is written. Errors: see reliability in host/README.md; after any
-/// of them the folder can be resumed.
+/// Trains everything and returns what came out; summary.json is written. Errors: see reliability in host/README.md;
+/// after any of them the folder can be resumed.
 RunResult run_experiment(RunInput& input, const RunOptions& options);
 
-/// Everything but the training: models, weights, one dry batch. Throws what a run would refuse; returns its plan and notes.
+/// Everything but the training: models, weights, one dry batch. Throws what a run would refuse; returns its plan and
+/// notes.
 std::vector<std::string> check_run(RunInput& input);
 
-/// The assembly of an experiment or run outside training (inspect, eval): teachers that `from` names are taken from the user's
-/// cache if they have been trained, otherwise they have their initial weights.
+/// The assembly of an experiment or run outside training (inspect, eval): teachers that `from` names are taken from the
+/// user's cache if they have been trained, otherwise they have their initial weights.
 std::unique_ptr<Assembly> assemble(RunInput& input);
 
 /// Brings the trained teacher of `from`: from the user's cache, or trained now. Error: that of the teacher's run.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Numbers that change while training: each [[schedule]] drives one target. Values are pure functions of the moment, so a
-// resumed run repeats them.
+// Numbers that change while training: each [[schedule]] drives one target. Values are pure functions of the moment, so
+// a resumed run repeats them.
 #pragma once
 
 #include <functional>

@@ -57,7 +57,8 @@ TeacherOutputs::TeacherOutputs(Assembly& assembly, const std::string& store_fold
     : assembly_(assembly), store_folder_(store_folder), stores_(assembly.teachers().size()) {
   const auto& samples = assembly.subsets().train;
   position_.assign(static_cast<std::size_t>(assembly.dataset().info().samples[0]), -1);
-  for (std::size_t i = 0; i < samples.size(); ++i) position_[static_cast<std::size_t>(samples[i])] = static_cast<int64_t>(i);
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    position_[static_cast<std::size_t>(samples[i])] = static_cast<int64_t>(i);
 
   const int64_t views = std::max<int64_t>(1, assembly.experiment().data.views.value);
   for (std::size_t i = 0; i < stores_.size(); ++i) {
@@ -75,17 +76,18 @@ TeacherOutputs::TeacherOutputs(Assembly& assembly, const std::string& store_fold
       continue;
     }
     if (!why.empty())
-      throw Error(Exit::experiment,
-                  Message{written.cache.place, "", "teacher outputs cannot be kept: " + why + ".",
-                          "Expected an experiment in which kept outputs are those that the teacher would give.",
-                          "Use cache = \"auto\" or \"off\"" +
-                              std::string(assembly.augment().random() ? ", or data.views = K for K replayed augmentations." : ".")});
+      throw Error(
+          Exit::experiment,
+          Message{written.cache.place, "", "teacher outputs cannot be kept: " + why + ".",
+                  "Expected an experiment in which kept outputs are those that the teacher would give.",
+                  "Use cache = \"auto\" or \"off\"" +
+                      std::string(assembly.augment().random() ? ", or data.views = K for K replayed augmentations."
+                                                              : ".")});
     std::vector<StoredTap> taps;
     const Wants wants = wanted(i);
     for (const auto& name : wants.names())
       for (const auto& o : assembly.outputs(i + 1))
-        if (o.port == name)
-          taps.push_back({name, o.dtype, std::vector<int64_t>(o.sizes.begin() + 1, o.sizes.end())});
+        if (o.port == name) taps.push_back({name, o.dtype, std::vector<int64_t>(o.sizes.begin() + 1, o.sizes.end())});
     if (taps.empty()) {
       texts_.back() = "not asked for anything";
       continue;
@@ -99,20 +101,23 @@ TeacherOutputs::TeacherOutputs(Assembly& assembly, const std::string& store_fold
       continue;
     }
     if (mode == CacheMode::memory && bytes > free_memory())
-      throw Error(Exit::data, Message{written.cache.place, "", "teacher outputs take " + with_commas(bytes >> 20) + " MiB.",
-                                      "Expected at most the free memory, " + with_commas(free_memory() >> 20) + " MiB.",
-                                      "Use cache = \"disk\" or \"off\"."});
+      throw Error(Exit::data,
+                  Message{written.cache.place, "", "teacher outputs take " + with_commas(bytes >> 20) + " MiB.",
+                          "Expected at most the free memory, " + with_commas(free_memory() >> 20) + " MiB.",
+                          "Use cache = \"disk\" or \"off\"."});
     if (mode == CacheMode::disk) {
       Hasher key;
       key.add(t.weights_hash).add(std::string(t.model->id())).add(name_of(t.precision));
       for (const auto& file : assembly.dataset().info().files) key.add(hash_file(file).hex());
-      for (const auto& tr : assembly.experiment().data.transforms) key.add(tr.component.use.value).add(to_toml(tr.component.params));
+      for (const auto& tr : assembly.experiment().data.transforms)
+        key.add(tr.component.use.value).add(to_toml(tr.component.params));
       key.add(static_cast<uint64_t>(assembly.experiment().data.split_seed.value)).add(static_cast<uint64_t>(views));
       for (int64_t s : samples) key.add(static_cast<uint64_t>(s));
       for (const auto& tap : taps) key.add(tap.name);
       const std::string hex = key.digest().hex();
       std::filesystem::create_directories(store_folder_);
-      stores_[i] = std::make_unique<OutputStore>(OutputStore::disk(store_folder_ + "/" + hex + ".outputs", hex, taps, rows));
+      stores_[i] =
+          std::make_unique<OutputStore>(OutputStore::disk(store_folder_ + "/" + hex + ".outputs", hex, taps, rows));
     } else {
       stores_[i] = std::make_unique<OutputStore>(OutputStore::memory(rows, taps, assembly.device()));
     }
@@ -195,13 +200,15 @@ int64_t TeacherOutputs::chunk(int64_t pinned) {
   if (!live) return 1;
   if (pinned > 0) return pinned;
   // Seconds a sample for one batch and for eight at once; the best of three, after one that is not counted.
+  constexpr double kLongBatch = 0.03;  // seconds; the perceptrons that gain most take a tenth of it
   double best[2] = {1e300, 1e300};
   const int64_t sizes[2] = {1, 8};
   const Batch one = assembly_.first_batch(assembly_.experiment().seeds.front().value);
   for (int k = 0; k < 2; ++k) {
     Batch batch = one;
     if (sizes[k] > 1)
-      for (auto& f : batch.fields) f.value = at::cat(std::vector<at::Tensor>(static_cast<std::size_t>(sizes[k]), f.value));
+      for (auto& f : batch.fields)
+        f.value = at::cat(std::vector<at::Tensor>(static_cast<std::size_t>(sizes[k]), f.value));
     for (int repeat = 0; repeat < 4; ++repeat) {
       const auto start = std::chrono::steady_clock::now();
       Outputs out;
@@ -212,6 +219,9 @@ int64_t TeacherOutputs::chunk(int64_t pinned) {
         }
       const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (repeat > 0) best[k] = std::min(best[k], s / static_cast<double>(sizes[k]));
+      // Such a batch keeps all cores busy by itself: eight would gain nothing, and to try them takes seconds and
+      // memory.
+      if (repeat > 1 && k == 0 && best[0] > kLongBatch) return 1;
     }
   }
   return best[1] < 0.97 * best[0] ? sizes[1] : 1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Step 5 in the life of a batch: what the frozen teachers say about it. From a store where that is exact, else by a forward in
-// evaluation mode without gradient, over several batches at once where that was measured to be faster.
+// Step 5 in the life of a batch: what the frozen teachers say about it. From a store where that is exact, else by a
+// forward in evaluation mode without gradient, over several batches at once where that was measured to be faster.
 #pragma once
 
 #include <memory>
@@ -19,8 +19,9 @@ struct FedBatch {
 
 class TeacherOutputs {
  public:
-  /// Decides for each frozen teacher whether its outputs are kept, and fills the stores (reads the whole training set once).
-  /// Error (experiment) when the file asks for a store that would not be exact, Error (data) when it does not fit.
+  /// Decides for each frozen teacher whether its outputs are kept, and fills the stores (reads the whole training set
+  /// once). Error (experiment) when the file asks for a store that would not be exact, Error (data) when it does not
+  /// fit.
   TeacherOutputs(Assembly& assembly, const std::string& store_folder);
 
   /// Batches that the teacher sees at once: as pinned, else chosen by a short measurement. 1 when nothing runs live.
@@ -29,7 +30,8 @@ class TeacherOutputs {
   /// Adds the outputs that the stage wants. All batches are of pass `pass`.
   void add(std::vector<FedBatch>& batches, const StagePlan& stage, int64_t pass);
 
-  /// The seed and pass by which augmentations of a training pass are drawn: views are replayed, so that outputs can be kept.
+  /// The seed and pass by which augmentations of a training pass are drawn: views are replayed, so that outputs can be
+  /// kept.
   std::pair<uint64_t, int64_t> augmentation(int64_t seed, int64_t pass) const;
 
   /// One line a teacher for the plan: "kept in memory, 55,000 x 10 (2.2 MB)", "live: ...".
@@ -49,7 +51,8 @@ class TeacherOutputs {
   std::vector<std::string> texts_;
 };
 
-/// One forward of a frozen teacher: evaluation mode (or as a loss asked), no gradient, results in the run's floating type.
+/// One forward of a frozen teacher: evaluation mode (or as a loss asked), no gradient, results in the run's floating
+/// type.
 void teacher_forward(Assembly& assembly, std::size_t teacher, const Batch& batch, const Wants& wants, Outputs& out);
 
 }  // namespace kdhost

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The shipped networks. Those with batch norm are compiled in batch_norm_networks.cpp: a change then rebuilds half of them.
+// The shipped networks. Those with batch norm are compiled in batch_norm_networks.cpp: a change then rebuilds half of
+// them.
 #include "lenet5.hpp"
 #include "mlp.hpp"
 #include "tutorial_nets.hpp"

@@ -80,11 +80,11 @@ TEST_CASE("an override that is none is a mistake of the command line", "[config]
 }
 
 TEST_CASE("an override that reaches nothing says what there is", "[config]") {
-  CHECK(
-      error_of(kMore, {"data.bach=3"}) ==
-      "--set data.bach=3: 'data.bach' names nothing: unknown key 'bach'.\n"
-      "  Known keys: use, params, path, batch, eval_batch, validation, omit_classes, train, labels, shuffle, drop_last, "
-      "split_seed, views, transform. Did you mean 'batch'?");
+  CHECK(error_of(kMore, {"data.bach=3"}) ==
+        "--set data.bach=3: 'data.bach' names nothing: unknown key 'bach'.\n"
+        "  Known keys: use, params, path, batch, eval_batch, validation, omit_classes, train, labels, shuffle, "
+        "drop_last, "
+        "split_seed, views, transform. Did you mean 'batch'?");
   CHECK(error_of(kMore, {"loss.sofd.weight=3"}) ==
         "--set loss.sofd.weight=3: 'loss.sofd.weight' names nothing: no [[loss]] is called 'sofd'.\n"
         "  Known names: kd, soft. Did you mean 'soft'?");

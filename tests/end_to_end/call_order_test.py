@@ -81,8 +81,8 @@ with Folder() as folder:
     code, _, err = folder.run("run", "order.toml", "--out", "run", *PINNED)
     message = err[err.find("error: ") :].strip()
     expected = """
-error: order.toml:18:10: loss 'first': the teacher does not matter: other teacher outputs give the student the same gradient
-  a gradient that changes with the teacher it sees student.logits = student:logits, teacher.logits = teacher:logits
+error: order.toml:18:10: loss 'first': the teacher does not matter: other teacher outputs give the student the same gradient.
+  Expected a gradient that changes with the teacher. It sees student.logits = student:logits, teacher.logits = teacher:logits. Bind its teacher ports to taps of a teacher, or choose another loss.
 """.strip()
     if code != 3 or message != expected:
         fail(f"a loss that ignores its teacher: exit code {code}, expected 3\nfound\n{message}\nexpected\n{expected}")

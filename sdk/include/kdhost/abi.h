@@ -12,12 +12,12 @@
  *   - The host accepts a plugin of the same major version whose minor version is not newer than its own. So the host's
  *     structures are never shorter than the plugin knows; what a plugin hands over is read up to its struct_size.
  *
- * Ownership. Text and arrays are borrowed for the call unless "given" or "valid until" says otherwise. A kdh_tensor that
- * is a result is given to the receiver, who must release it; a kdh_tensor that is an argument is borrowed.
+ * Ownership. Text and arrays are borrowed for the call unless "given" or "valid until" says otherwise. A kdh_tensor
+ * that is a result is given to the receiver, who must release it; a kdh_tensor that is an argument is borrowed.
  *
- * Threads, stated at each function:  [any] any thread, also several at once · [main] the thread that sets up a run, one call
- * at a time · [train] the thread that trains, one call at a time per instance · [loader] a data thread, one call at a time
- * per instance, concurrently with [train].
+ * Threads, stated at each function:  [any] any thread, also several at once · [main] the thread that sets up a run, one
+ * call at a time · [train] the thread that trains, one call at a time per instance · [loader] a data thread, one call
+ * at a time per instance, concurrently with [train].
  *
  * Errors. A function that can fail returns kdh_status. A plugin sets the text with kdh_host.set_error before it returns
  * a status other than KDH_OK; it says only what it knows (the host adds component, file, experiment line and step).
@@ -138,8 +138,8 @@ typedef struct kdh_tensor_info { /* append-only; the caller sets struct_size */
 
 typedef struct kdh_host kdh_host;
 
-/* The backward half of custom_grad. saved and grad_out are borrowed; each grad_in[i] is given to the host, null = no gradient.
-   grad_out is never null: the host fills an absent gradient with zeros. [any] */
+/* The backward half of custom_grad. saved and grad_out are borrowed; each grad_in[i] is given to the host, null = no
+   gradient. grad_out is never null: the host fills an absent gradient with zeros. [any] */
 typedef kdh_status (*kdh_backward_fn)(const kdh_host*, void* ctx, const kdh_tensor* saved, uint64_t n_saved,
                                       const kdh_tensor* grad_out, uint64_t n_out, kdh_tensor* grad_in, uint64_t n_in);
 
@@ -157,8 +157,9 @@ struct kdh_host { /* append-only; lives as long as the process; all functions [a
   /* An optional table of functions by name ("kdhost.something/1"), null when this host does not have it. */
   const void* (*get_interface)(const kdh_host*, const char* id);
   void (*log)(const kdh_host*, int32_t level, kdh_str message);
-  kdh_status (*set_error)(const kdh_host*, kdh_status, kdh_str message); /* copies; returns the status; one text a thread */
-  kdh_str (*last_error)(const kdh_host*);                                /* valid until the next host call on this thread */
+  kdh_status (*set_error)(const kdh_host*, kdh_status,
+                          kdh_str message); /* copies; returns the status; one text a thread */
+  kdh_str (*last_error)(const kdh_host*);   /* valid until the next host call on this thread */
 
   kdh_tensor (*retain)(const kdh_host*, kdh_tensor); /* one more reference; null stays null */
   void (*release)(const kdh_host*, kdh_tensor);      /* null is allowed */
@@ -172,9 +173,9 @@ struct kdh_host { /* append-only; lives as long as the process; all functions [a
   kdh_status (*tensor_new)(const kdh_host*, int32_t dtype, const int64_t* sizes, uint64_t rank, const void* data,
                            kdh_tensor like, kdh_tensor* out);
 
-  /* A LibTorch operator by name ("aten::mul", overload "Tensor") with named arguments; absent ones take the schema's default.
-     Results are given to the caller; an operator that returns a list of tensors has that many results. More results than
-     `cap`: nothing is returned and the call fails. Records gradients as LibTorch does. */
+  /* A LibTorch operator by name ("aten::mul", overload "Tensor") with named arguments; absent ones take the schema's
+     default. Results are given to the caller; an operator that returns a list of tensors has that many results. More
+     results than `cap`: nothing is returned and the call fails. Records gradients as LibTorch does. */
   kdh_status (*op_call)(const kdh_host*, const char* op, const char* overload, const kdh_arg* args, uint64_t n_args,
                         kdh_value* results, uint64_t cap, uint64_t* n_results);
   /* The same in two steps for operators called often; the handle is valid as long as the process. */
@@ -184,11 +185,12 @@ struct kdh_host { /* append-only; lives as long as the process; all functions [a
 
   /* set: 0, 1, or -1 = ask only; returns the state before. Per thread. */
   int32_t (*grad_mode)(const kdh_host*, int32_t set);
-  /* Gives `out` (computed without gradient) a history in which d out / d in comes from `backward`. `ctx` belongs to the host
-     from this call on, also when the call fails or no gradient is needed: free_ctx(ctx) runs exactly once, on any thread. */
+  /* Gives `out` (computed without gradient) a history in which d out / d in comes from `backward`. `ctx` belongs to the
+     host from this call on, also when the call fails or no gradient is needed: free_ctx(ctx) runs exactly once, on any
+     thread. */
   kdh_status (*custom_grad)(const kdh_host*, kdh_str name, const kdh_tensor* in, uint64_t n_in, const kdh_tensor* out,
-                            uint64_t n_out, const kdh_tensor* saved, uint64_t n_saved, kdh_backward_fn backward, void* ctx,
-                            void (*free_ctx)(void*), kdh_tensor* result);
+                            uint64_t n_out, const kdh_tensor* saved, uint64_t n_saved, kdh_backward_fn backward,
+                            void* ctx, void (*free_ctx)(void*), kdh_tensor* result);
 
   /* Runs fn over [begin, end) in pieces of at least `grain` on the host's threads; returns when all are done. */
   void (*parallel_for)(const kdh_host*, int64_t begin, int64_t end, int64_t grain, kdh_range_fn fn, void* ctx);
@@ -198,14 +200,14 @@ struct kdh_host { /* append-only; lives as long as the process; all functions [a
 
 typedef struct kdh_moment { /* append-only; where training stands */
   uint64_t struct_size;
-  int64_t step;            /* optimizer steps finished in this stage, from 0 */
-  int64_t steps;           /* optimizer steps of this stage */
-  int64_t epoch;           /* from 0 */
-  int64_t epochs;          /* of this stage */
-  int64_t steps_per_epoch; /* optimizer steps of one epoch */
-  int64_t stage;           /* from 0 */
-  double base;             /* schedulers: the value written in the experiment; else NaN */
-  const double* history;   /* validation values of the first metric, oldest first; valid for the call */
+  int64_t step;                 /* optimizer steps finished in this stage, from 0 */
+  int64_t steps;                /* optimizer steps of this stage */
+  int64_t epoch;                /* from 0 */
+  int64_t epochs;               /* of this stage */
+  int64_t steps_per_epoch;      /* optimizer steps of one epoch */
+  int64_t stage;                /* from 0 */
+  double base;                  /* schedulers: the value written in the experiment; else NaN */
+  const double* history;        /* validation values of the first metric, oldest first; valid for the call */
   const int64_t* history_epoch; /* the epoch after which each was measured, counted through all stages */
   uint64_t n_history;
   int32_t higher_is_better; /* of that metric: 1 or 0 */
@@ -243,7 +245,7 @@ typedef struct kdh_part { /* append-only; the plugin sets struct_size */
 
 typedef struct kdh_shape { /* append-only; walk with kdh_create.shape_size */
   kdh_str port;            /* "student.features.0", "batch.input" */
-  const int64_t* sizes;    /* without surprises: dimension 0 is the batch; -1 where the size varies from batch to batch */
+  const int64_t* sizes; /* without surprises: dimension 0 is the batch; -1 where the size varies from batch to batch */
   uint64_t rank;
   int32_t dtype;
   uint32_t flags; /* 0 */
@@ -257,19 +259,21 @@ struct kdh_create { /* append-only; made by the host */
   uint64_t n_params;
   const kdh_shape* shapes; /* of every bound port; losses and models */
   uint64_t n_shapes, shape_size;
-  const kdh_arg* facts; /* what the run knows: "classes" int, "samples" int, "data_places" string list, "seed" int, ... */
+  const kdh_arg*
+      facts; /* what the run knows: "classes" int, "samples" int, "data_places" string list, "seed" int, ... */
   uint64_t n_facts;
   void* ctx;
-  /* Declares a parameter or buffer; the host initialises, optimises, moves, checkpoints and exports it. *slot is its place in
-     kdh_call.parts. Losses, models and transforms; only inside create. */
+  /* Declares a parameter or buffer; the host initialises, optimises, moves, checkpoints and exports it. *slot is its
+     place in kdh_call.parts. Losses, models and transforms; only inside create. */
   kdh_status (*add_part)(const kdh_create*, const kdh_part*, uint64_t* slot);
 };
 
 /* ---- calling an instance ----------------------------------------------------------------------------------------- */
 
 #define KDH_CALL_TRAINING 1u /* training mode: dropout acts, batch norm uses and updates batch statistics */
-#define KDH_CALL_FROZEN 2u   /* parts do not change between calls and no gradient is wanted: derived() keeps its results */
-#define KDH_CALL_DRY 4u      /* the dry batch before training: results are looked at and thrown away */
+#define KDH_CALL_FROZEN \
+  2u                    /* parts do not change between calls and no gradient is wanted: derived() keeps its results */
+#define KDH_CALL_DRY 4u /* the dry batch before training: results are looked at and thrown away */
 
 /* Makes `n` tensors from the parts of the instance; each is given to the host. */
 typedef kdh_status (*kdh_derive_fn)(void* ctx, kdh_tensor* out, uint64_t n);
@@ -291,8 +295,8 @@ struct kdh_call { /* append-only; made by the host, valid for the call */
   const uint64_t* sample_keys; /* transforms: one key a sample, made of (seed, epoch, sample index); else null */
   uint64_t n_sample_keys;
   void* ctx;
-  /* Names a result: a model's output or tap, a transform's changed field, a loss's sub-term (for reports). The host takes a
-     reference of its own. Twice the same name: an error. */
+  /* Names a result: a model's output or tap, a transform's changed field, a loss's sub-term (for reports). The host
+     takes a reference of its own. Twice the same name: an error. */
   kdh_status (*emit)(const kdh_call*, kdh_str name, kdh_tensor);
   /* A metric's or data set's number by name. */
   kdh_status (*emit_number)(const kdh_call*, kdh_str name, double value);
@@ -300,8 +304,8 @@ struct kdh_call { /* append-only; made by the host, valid for the call */
   int32_t (*wants)(const kdh_call*, kdh_str name);
   /* The new value of the buffer in `slot`, copied in after backward (in evaluation mode: after the call). */
   kdh_status (*write)(const kdh_call*, uint64_t slot, kdh_tensor value);
-  /* Tensors derived from the parts (a convolution with its batch norm folded in). With KDH_CALL_FROZEN they are made once for
-     each key and kept; otherwise `derive` runs every time. Results are given to the caller. */
+  /* Tensors derived from the parts (a convolution with its batch norm folded in). With KDH_CALL_FROZEN they are made
+     once for each key and kept; otherwise `derive` runs every time. Results are given to the caller. */
   kdh_status (*derived)(const kdh_call*, uint64_t key, kdh_derive_fn derive, void* ctx, kdh_tensor* out, uint64_t n);
 };
 
@@ -356,20 +360,22 @@ typedef struct kdh_dataset { /* append-only */
   /* Copies the samples at `index` of one split, in that order, into one buffer a field (out[f], n contiguous samples).
      [loader], and [main] for evaluation: must be safe from several threads at once. */
   kdh_status (*fetch)(void* self, uint32_t split, const int64_t* index, uint64_t n, void* const* out);
-  /* The whole of one field of a split as one contiguous array, if it lies in memory; null result otherwise. May be null. [main] */
+  /* The whole of one field of a split as one contiguous array, if it lies in memory; null result otherwise. May be
+   * null. [main] */
   const void* (*resident)(void* self, uint32_t split, uint64_t field);
 } kdh_dataset;
 
 typedef struct kdh_transform { /* append-only */
   uint64_t struct_size;
-  /* Inputs are the batch's fields; emits the changed ones. A function of inputs, parameters and sample_keys only. [train] */
+  /* Inputs are the batch's fields; emits the changed ones. A function of inputs, parameters and sample_keys only.
+   * [train] */
   kdh_status (*apply)(void* self, const kdh_call*);
 } kdh_transform;
 
 typedef struct kdh_metric { /* append-only */
   uint64_t struct_size;
-  /* Sums over the samples of this batch, float64 [S], S the same in every call; given to the host, which adds them up: so a
-     metric does not depend on how the data were cut into batches. [train] */
+  /* Sums over the samples of this batch, float64 [S], S the same in every call; given to the host, which adds them up:
+     so a metric does not depend on how the data were cut into batches. [train] */
   kdh_status (*sums)(void* self, const kdh_call*, kdh_tensor* out);
   /* From the sums of all batches: emits numbers; the first is the metric's value. [train] */
   kdh_status (*result)(void* self, const kdh_call*, const double* sums, uint64_t n);
@@ -401,10 +407,10 @@ typedef struct kdh_port { /* append-only; walk with kdh_component.port_size */
   uint32_t flags;
 } kdh_port;
 
-#define KDH_COMPONENT_FIXED 1u         /* transform: the same for every sample and epoch, used in evaluation too */
-#define KDH_COMPONENT_LOWER_BETTER 2u  /* metric */
+#define KDH_COMPONENT_FIXED 1u          /* transform: the same for every sample and epoch, used in evaluation too */
+#define KDH_COMPONENT_LOWER_BETTER 2u   /* metric */
 #define KDH_COMPONENT_TEACHER_TRAINS 4u /* loss: wants the teacher's batch norm in training mode */
-#define KDH_COMPONENT_MIXES 8u /* transform: a sample's result depends on other samples of the batch (mixup, cutmix) */
+#define KDH_COMPONENT_MIXES 8u /* transform: mixes samples of a batch (mixup, cutmix) */
 
 typedef struct kdh_component { /* append-only; walk with kdh_plugin.component_size */
   kdh_kind kind;
@@ -442,7 +448,8 @@ typedef struct kdh_plugin { /* append-only; magic, struct_size and the ABI numbe
 typedef const kdh_plugin* (*kdh_plugin_query_fn)(uint32_t host_abi_major, uint32_t host_abi_minor);
 #define KDH_ENTRY_SYMBOL "kdh_plugin_query"
 
-/* ELF section with the plugin's text record, read from the file before any of its code runs (sdk/README.md, "The record"). */
+/* ELF section with the plugin's text record, read from the file before any of its code runs (sdk/README.md, "The
+ * record"). */
 #define KDH_RECORD_SECTION ".kdhost"
 #define KDH_RECORD_MAGIC "KDHOST1"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost/call.hpp: what a component is given: parameters and facts when it is made, ports and a builder for its parts, a call
-// when it works, a moment when time matters. Include <kdhost/plugin.hpp>.
+// kdhost/call.hpp: what a component is given: parameters and facts when it is made, ports and a builder for its parts,
+// a call when it works, a moment when time matters. Include <kdhost/plugin.hpp>.
 #pragma once
 #include <kdhost/tensor.hpp>
 
@@ -146,7 +146,8 @@ struct Init {
   static Init from(Tensor v) { return {KDH_INIT_VALUE, 0, 0, std::move(v)}; }
 };
 
-/// A parameter or buffer of the instance: a place in the call, never a tensor, so one instance serves several sets of parts.
+/// A parameter or buffer of the instance: a place in the call, never a tensor, so one instance serves several sets of
+/// parts.
 struct Slot {
   std::uint64_t index = ~std::uint64_t{0};
   explicit operator bool() const { return index != ~std::uint64_t{0}; }
@@ -195,7 +196,8 @@ class Builder {
                     const nn::ConvOptions& options) const;
   nn::ConvTranspose2d conv_transpose2d(std::string_view name, std::int64_t in, std::int64_t out, Pair kernel,
                                        const nn::ConvOptions& options) const;
-  nn::BatchNorm2d batch_norm2d(std::string_view name, std::int64_t channels, double eps = 1e-5, double momentum = 0.1) const;
+  nn::BatchNorm2d batch_norm2d(std::string_view name, std::int64_t channels, double eps = 1e-5,
+                               double momentum = 0.1) const;
   nn::LayerNorm layer_norm(std::string_view name, const Shape& shape, double eps = 1e-5) const;
   nn::Embedding embedding(std::string_view name, std::int64_t count, std::int64_t dim) const;
   nn::Lstm lstm(std::string_view name, std::int64_t in, std::int64_t hidden, std::int64_t layers = 1,
@@ -255,7 +257,8 @@ class Moment {
   const kdh_moment* m_;
 };
 
-/// One random stream: a counter behind a 64-bit key (SplitMix64 finaliser), the same on every machine and in any order of calls.
+/// One random stream: a counter behind a 64-bit key (SplitMix64 finaliser), the same on every machine and in any order
+/// of calls.
 class Stream {
  public:
   explicit Stream(std::uint64_t key) : key_(key) {}
@@ -287,8 +290,7 @@ class Stream {
 /// One call of a component: its inputs, the parameters of this step, its parts. Valid for the call.
 class Call {
  public:
-  explicit Call(const kdh_call* c)
-      : c_(c), inputs_(c->inputs, c->n_inputs, "input"), params_(c->params, c->n_params) {}
+  explicit Call(const kdh_call* c) : c_(c), inputs_(c->inputs, c->n_inputs, "input"), params_(c->params, c->n_params) {}
 
   /// The tensor bound to a port; an error that names the port when nothing is.
   Tensor operator[](std::string_view port) const {
@@ -342,7 +344,8 @@ class Call {
 
   /// Transforms: the random stream of sample i of the batch, made of (seed, epoch, sample).
   Stream stream(std::int64_t i) const {
-    if (static_cast<std::uint64_t>(i) >= c_->n_sample_keys) throw std::invalid_argument("no random stream for this sample");
+    if (static_cast<std::uint64_t>(i) >= c_->n_sample_keys)
+      throw std::invalid_argument("no random stream for this sample");
     return Stream(c_->sample_keys[i]);
   }
   std::int64_t samples() const { return static_cast<std::int64_t>(c_->n_sample_keys); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost/describe.hpp: how a component says what it is: id, parameters, ports. Filled once, read by the host, by `kdhost describe`
-// and by the recorder that writes it into the plugin file. Include <kdhost/plugin.hpp>.
+// kdhost/describe.hpp: how a component says what it is: id, parameters, ports. Filled once, read by the host, by
+// `kdhost describe` and by the recorder that writes it into the plugin file. Include <kdhost/plugin.hpp>.
 #pragma once
 #include <kdhost/tensor.hpp>
 

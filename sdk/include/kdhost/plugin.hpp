@@ -55,14 +55,15 @@ struct DataInfo {
   std::int64_t classes = 0;               ///< 0 = no classes
   std::vector<Field> fields;              ///< "input" [C, H, W] or [D], "label" int64 []
   std::vector<std::string> class_names{};
-  std::vector<std::string> files{};       ///< what was read; hashed into the run's manifest
+  std::vector<std::string> files{};  ///< what was read; hashed into the run's manifest
 };
 
 /// Samples in memory or on disk. Constructors: (const Params&), (const Params&, const Facts&).
 struct DataSet {
   virtual ~DataSet() = default;
   virtual const DataInfo& info() const = 0;
-  /// Copies samples index[0..n) of a split into out[f], one buffer a field. Called from several threads at once. [loader]
+  /// Copies samples index[0..n) of a split into out[f], one buffer a field. Called from several threads at once.
+  /// [loader]
   virtual void fetch(Split split, const std::int64_t* index, std::size_t n, void* const* out) const = 0;
   /// All samples of one field as one contiguous array, or null.
   virtual const void* resident(Split, std::size_t) const { return nullptr; }
@@ -84,10 +85,10 @@ struct Metric {
   virtual void result(const Call& c, const std::vector<double>& sums) = 0;
 };
 
-/// The folder that holds a named data set. With a parameter `root`: that folder, or one of `folders` in it, and no other; a
-/// relative one starts at the experiment's folder (fact "folder"). Else the first "<place>/<folder>", over the run's data
-/// places (fact "data_places") and then over `folders`, that has all of `files`, each as it is or with ".gz" at its end.
-/// Throws DataError with the places tried and `how_to_get`.
+/// The folder that holds a named data set. With a parameter `root`: that folder, or one of `folders` in it, and no
+/// other; a relative one starts at the experiment's folder (fact "folder"). Else the first "<place>/<folder>", over the
+/// run's data places (fact "data_places") and then over `folders`, that has all of `files`, each as it is or with ".gz"
+/// at its end. Throws DataError with the places tried and `how_to_get`.
 inline std::string find_data(const Params& params, const Facts& facts, std::string_view name,
                              const std::vector<std::string>& folders, const std::vector<std::string>& files,
                              std::string_view how_to_get) {
@@ -118,8 +119,9 @@ inline std::string find_data(const Params& params, const Facts& facts, std::stri
   }
   std::string wanted;
   for (const auto& f : files) wanted += (wanted.empty() ? "" : ", ") + f;
-  throw DataError("data set '" + std::string(name) + "' was not found. Expected " + wanted + " (or each with .gz) in one of:" +
-                  (tried.empty() ? "\n    (no folder to look in)" : tried) + "\n  " + std::string(how_to_get));
+  throw DataError("data set '" + std::string(name) + "' was not found. Expected " + wanted +
+                  " (or each with .gz) in one of:" + (tried.empty() ? "\n    (no folder to look in)" : tried) + "\n  " +
+                  std::string(how_to_get));
 }
 
 namespace detail {
@@ -138,7 +140,8 @@ inline kdh_status model_forward(void* self, const kdh_call* c) {
     static_cast<Model*>(self)->forward(call, out);
   });
 }
-inline kdh_status scheduler_value(void* self, const kdh_moment* m, const kdh_arg* params, std::uint64_t n, double* out) {
+inline kdh_status scheduler_value(void* self, const kdh_moment* m, const kdh_arg* params, std::uint64_t n,
+                                  double* out) {
   return guard([&] { *out = static_cast<Scheduler*>(self)->value(Moment(m), Params(params, n)); });
 }
 inline kdh_status transform_apply(void* self, const kdh_call* c) {
@@ -192,7 +195,8 @@ inline kdh_status dataset_info(void* self, kdh_dataset_info* out) {
     *out = i;
   });
 }
-inline kdh_status dataset_fetch(void* self, std::uint32_t split, const std::int64_t* index, std::uint64_t n, void* const* out) {
+inline kdh_status dataset_fetch(void* self, std::uint32_t split, const std::int64_t* index, std::uint64_t n,
+                                void* const* out) {
   return guard([&] { static_cast<HeldDataSet*>(self)->data->fetch(static_cast<Split>(split), index, n, out); });
 }
 inline const void* dataset_resident(void* self, std::uint32_t split, std::uint64_t field) {
@@ -243,12 +247,18 @@ struct KindOf {
                                      : is<Transform> ? KDH_KIND_TRANSFORM
                                                      : KDH_KIND_METRIC;
   static const void* table() {
-    if constexpr (is<Loss>) return &loss_table;
-    else if constexpr (is<Model>) return &model_table;
-    else if constexpr (is<Scheduler>) return &scheduler_table;
-    else if constexpr (is<DataSet>) return &dataset_table;
-    else if constexpr (is<Transform>) return &transform_table;
-    else return &metric_table;
+    if constexpr (is<Loss>)
+      return &loss_table;
+    else if constexpr (is<Model>)
+      return &model_table;
+    else if constexpr (is<Scheduler>)
+      return &scheduler_table;
+    else if constexpr (is<DataSet>)
+      return &dataset_table;
+    else if constexpr (is<Transform>)
+      return &transform_table;
+    else
+      return &metric_table;
   }
   static std::unique_ptr<Base> make(const kdh_create* c) {
     if constexpr (is<DataSet>) {
@@ -322,7 +332,8 @@ constexpr std::size_t record_room() {
 #define KDHOST_BUILT_WITH \
   "clang-" KDHOST_TEXT(__clang_major__) "." KDHOST_TEXT(__clang_minor__) "." KDHOST_TEXT(__clang_patchlevel__)
 #else
-#define KDHOST_BUILT_WITH "gcc-" KDHOST_TEXT(__GNUC__) "." KDHOST_TEXT(__GNUC_MINOR__) "." KDHOST_TEXT(__GNUC_PATCHLEVEL__)
+#define KDHOST_BUILT_WITH \
+  "gcc-" KDHOST_TEXT(__GNUC__) "." KDHOST_TEXT(__GNUC_MINOR__) "." KDHOST_TEXT(__GNUC_PATCHLEVEL__)
 #endif
 // Redefined by <kdhost/exact.hpp>.
 #define KDHOST_TIER_NUMBER KDH_TIER_PORTABLE
@@ -341,15 +352,16 @@ constexpr std::size_t record_room() {
 #endif
 // clang-format on
 
-/// KDHOST_PLUGIN("name", "1.0.0", Component, ...): once in a plugin. Defines its one exported function, and the record that the
-/// host reads from the file before any code of the plugin runs.
-#define KDHOST_PLUGIN(name, version, ...)                                                                                   \
-  extern "C" KDHOST_RECORD_ATTRIBUTES const char kdh_record[::kdhost::detail::record_room<__VA_ARGS__>()] =                 \
-      KDH_RECORD_MAGIC " abi=" KDHOST_TEXT(KDHOST_ABI_MAJOR_NUMBER) "." KDHOST_TEXT(KDHOST_ABI_MINOR_NUMBER)                \
-      " tier=" KDHOST_TIER_TEXT " name=" name " version=" version KDHOST_FINGERPRINT_FIELD                                  \
-      " built_with=" KDHOST_BUILT_WITH "\n";                                                                                \
-  extern "C" KDH_EXPORT const kdh_plugin* kdh_plugin_query(std::uint32_t, std::uint32_t) {                                  \
-    return ::kdhost::detail::plugin<__VA_ARGS__>(name, version, KDHOST_TIER_NUMBER, KDHOST_BUILT_WITH, KDHOST_FINGERPRINT); \
+/// KDHOST_PLUGIN("name", "1.0.0", Component, ...): once in a plugin. Defines its one exported function, and the record
+/// that the host reads from the file before any code of the plugin runs.
+#define KDHOST_PLUGIN(name, version, ...)                                                                              \
+  extern "C" KDHOST_RECORD_ATTRIBUTES const char kdh_record[::kdhost::detail::record_room<__VA_ARGS__>()] =            \
+      KDH_RECORD_MAGIC " abi=" KDHOST_TEXT(KDHOST_ABI_MAJOR_NUMBER) "." KDHOST_TEXT(                                   \
+          KDHOST_ABI_MINOR_NUMBER) " tier=" KDHOST_TIER_TEXT " name=" name                                             \
+                                   " version=" version KDHOST_FINGERPRINT_FIELD " built_with=" KDHOST_BUILT_WITH "\n"; \
+  extern "C" KDH_EXPORT const kdh_plugin* kdh_plugin_query(std::uint32_t, std::uint32_t) {                             \
+    return ::kdhost::detail::plugin<__VA_ARGS__>(name, version, KDHOST_TIER_NUMBER, KDHOST_BUILT_WITH,                 \
+                                                 KDHOST_FINGERPRINT);                                                  \
   }
 
 #define KDHOST_ABI_MAJOR_NUMBER 1

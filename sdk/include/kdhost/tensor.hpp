@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost/tensor.hpp: tensors, operators by name, hand-written gradients and raw memory, for authors of portable plugins.
-// Lowest C++ header of the SDK; everything here is a thin layer over abi.h. C++17, no LibTorch. Include <kdhost/plugin.hpp>.
+// kdhost/tensor.hpp: tensors, operators by name, hand-written gradients and raw memory, for authors of portable
+// plugins. Lowest C++ header of the SDK; everything here is a thin layer over abi.h. C++17, no LibTorch. Include
+// <kdhost/plugin.hpp>.
 #pragma once
 #include <kdhost/abi.h>
 
@@ -30,8 +31,9 @@ struct DataError : std::runtime_error {
 class Tensor;
 
 namespace detail {
-// One host per process, set when an instance is created and before any other code of the plugin runs. Hidden visibility keeps
-// it per plugin; it is not per thread, since destructors and backward functions run on threads that create nothing.
+// One host per process, set when an instance is created and before any other code of the plugin runs. Hidden visibility
+// keeps it per plugin; it is not per thread, since destructors and backward functions run on threads that create
+// nothing.
 inline const kdh_host* host = nullptr;
 
 inline kdh_str str(std::string_view s) { return {s.data(), s.size()}; }
@@ -84,34 +86,66 @@ enum class Dtype : std::int32_t {
 
 inline const char* name_of(Dtype t) {
   switch (t) {
-    case Dtype::u8: return "uint8";
-    case Dtype::i8: return "int8";
-    case Dtype::i16: return "int16";
-    case Dtype::i32: return "int32";
-    case Dtype::i64: return "int64";
-    case Dtype::f16: return "float16";
-    case Dtype::f32: return "float32";
-    case Dtype::f64: return "float64";
-    case Dtype::boolean: return "bool";
-    case Dtype::bf16: return "bfloat16";
+    case Dtype::u8:
+      return "uint8";
+    case Dtype::i8:
+      return "int8";
+    case Dtype::i16:
+      return "int16";
+    case Dtype::i32:
+      return "int32";
+    case Dtype::i64:
+      return "int64";
+    case Dtype::f16:
+      return "float16";
+    case Dtype::f32:
+      return "float32";
+    case Dtype::f64:
+      return "float64";
+    case Dtype::boolean:
+      return "bool";
+    case Dtype::bf16:
+      return "bfloat16";
   }
   return "unknown";
 }
-inline bool is_floating(Dtype t) {
-  return t == Dtype::f16 || t == Dtype::f32 || t == Dtype::f64 || t == Dtype::bf16;
-}
+inline bool is_floating(Dtype t) { return t == Dtype::f16 || t == Dtype::f32 || t == Dtype::f64 || t == Dtype::bf16; }
 
 namespace detail {
 template <class T>
 struct dtype_of;
-template <> struct dtype_of<std::uint8_t> { static constexpr Dtype value = Dtype::u8; };
-template <> struct dtype_of<std::int8_t> { static constexpr Dtype value = Dtype::i8; };
-template <> struct dtype_of<std::int16_t> { static constexpr Dtype value = Dtype::i16; };
-template <> struct dtype_of<std::int32_t> { static constexpr Dtype value = Dtype::i32; };
-template <> struct dtype_of<std::int64_t> { static constexpr Dtype value = Dtype::i64; };
-template <> struct dtype_of<float> { static constexpr Dtype value = Dtype::f32; };
-template <> struct dtype_of<double> { static constexpr Dtype value = Dtype::f64; };
-template <> struct dtype_of<bool> { static constexpr Dtype value = Dtype::boolean; };
+template <>
+struct dtype_of<std::uint8_t> {
+  static constexpr Dtype value = Dtype::u8;
+};
+template <>
+struct dtype_of<std::int8_t> {
+  static constexpr Dtype value = Dtype::i8;
+};
+template <>
+struct dtype_of<std::int16_t> {
+  static constexpr Dtype value = Dtype::i16;
+};
+template <>
+struct dtype_of<std::int32_t> {
+  static constexpr Dtype value = Dtype::i32;
+};
+template <>
+struct dtype_of<std::int64_t> {
+  static constexpr Dtype value = Dtype::i64;
+};
+template <>
+struct dtype_of<float> {
+  static constexpr Dtype value = Dtype::f32;
+};
+template <>
+struct dtype_of<double> {
+  static constexpr Dtype value = Dtype::f64;
+};
+template <>
+struct dtype_of<bool> {
+  static constexpr Dtype value = Dtype::boolean;
+};
 }  // namespace detail
 
 using Shape = std::vector<std::int64_t>;
@@ -123,8 +157,8 @@ inline std::string to_string(const Shape& s) {
   return text + "]";
 }
 
-/// A number as an operator's argument. Integers, floating-point numbers and bools stay what they are, because the result's
-/// dtype depends on it: labels + 1 is int64, labels + 1.0 is not.
+/// A number as an operator's argument. Integers, floating-point numbers and bools stay what they are, because the
+/// result's dtype depends on it: labels + 1 is int64, labels + 1.0 is not.
 class Scalar {
  public:
   template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
@@ -155,8 +189,8 @@ struct Dims {
   Shape list;
 };
 
-/// A counted reference to a tensor of the host; copying it copies the reference. A default-constructed one refers to nothing.
-/// Arithmetic and most methods are in ops.hpp and mean what the same names mean in PyTorch.
+/// A counted reference to a tensor of the host; copying it copies the reference. A default-constructed one refers to
+/// nothing. Arithmetic and most methods are in ops.hpp and mean what the same names mean in PyTorch.
 class Tensor {
  public:
   Tensor() noexcept : handle_(nullptr) {}
@@ -166,16 +200,20 @@ class Tensor {
     return t;
   }
   static Tensor borrow(kdh_tensor h) { return adopt(h ? detail::host->retain(detail::host, h) : nullptr); }
-  /// A new CPU tensor (or on the device of `like`) with a copy of `values`, which must have as many elements as the shape.
+  /// A new CPU tensor (or on the device of `like`) with a copy of `values`, which must have as many elements as the
+  /// shape.
   template <class T>
   static Tensor of(const std::vector<T>& values, const Shape& shape, const Tensor& like = {}) {
     std::int64_t n = 1;
     for (auto d : shape) n *= d;
-    if (n != static_cast<std::int64_t>(values.size())) throw std::invalid_argument("Tensor::of: values do not fill the shape");
+    if (n != static_cast<std::int64_t>(values.size()))
+      throw std::invalid_argument("Tensor::of: values do not fill the shape");
     return make(detail::dtype_of<T>::value, shape, values.data(), like);
   }
   /// Not initialised.
-  static Tensor empty(const Shape& shape, Dtype dtype, const Tensor& like = {}) { return make(dtype, shape, nullptr, like); }
+  static Tensor empty(const Shape& shape, Dtype dtype, const Tensor& like = {}) {
+    return make(dtype, shape, nullptr, like);
+  }
 
   Tensor(const Tensor& o) : handle_(o.handle_ ? detail::host->retain(detail::host, o.handle_) : nullptr) {}
   Tensor(Tensor&& o) noexcept : handle_(std::exchange(o.handle_, nullptr)) {}
@@ -281,8 +319,8 @@ class Tensor {
  private:
   static Tensor make(Dtype dtype, const Shape& shape, const void* data, const Tensor& like) {
     kdh_tensor h = nullptr;
-    detail::check(detail::host->tensor_new(detail::host, static_cast<std::int32_t>(dtype), shape.data(), shape.size(), data,
-                                           like.get(), &h));
+    detail::check(detail::host->tensor_new(detail::host, static_cast<std::int32_t>(dtype), shape.data(), shape.size(),
+                                           data, like.get(), &h));
     return adopt(h);
   }
   void* raw(Dtype wanted) const {
@@ -443,10 +481,11 @@ class NoGrad {
 };
 
 /// y = f(inputs) with a derivative written by hand. F is a movable struct with
-///   Tensor  forward(const Tensors& in, Tensors& saved)          runs without gradient; puts into `saved` what backward needs
-///   Tensors backward(const Tensors& saved, const Tensor& grad)  one gradient an input; an empty Tensor means none
-/// Written with operators on saved *inputs*, backward can itself be differentiated. If it uses results computed in forward, call
-/// once_differentiable() first in backward: otherwise a second derivative would silently be missing.
+///   Tensor  forward(const Tensors& in, Tensors& saved)          runs without gradient; puts into `saved` what backward
+///   needs Tensors backward(const Tensors& saved, const Tensor& grad)  one gradient an input; an empty Tensor means
+///   none
+/// Written with operators on saved *inputs*, backward can itself be differentiated. If it uses results computed in
+/// forward, call once_differentiable() first in backward: otherwise a second derivative would silently be missing.
 template <class F>
 Tensor custom_grad(std::string_view name, F f, const Tensors& inputs) {
   Tensors saved;
@@ -456,16 +495,16 @@ Tensor custom_grad(std::string_view name, F f, const Tensors& inputs) {
     y = f.forward(inputs, saved);
   }
   if (!y) throw std::runtime_error(std::string(name) + ": forward returned no tensor");
-  const auto backward = [](const kdh_host*, void* ctx, const kdh_tensor* kept, std::uint64_t n_kept, const kdh_tensor* grad,
-                           std::uint64_t, kdh_tensor* out, std::uint64_t n_out) -> kdh_status {
+  const auto backward = [](const kdh_host*, void* ctx, const kdh_tensor* kept, std::uint64_t n_kept,
+                           const kdh_tensor* grad, std::uint64_t, kdh_tensor* out, std::uint64_t n_out) -> kdh_status {
     return detail::guard([&] {
       Tensors list;
       list.reserve(n_kept);
       for (std::uint64_t i = 0; i < n_kept; ++i) list.push_back(Tensor::borrow(kept[i]));
       Tensors g = static_cast<F*>(ctx)->backward(list, Tensor::borrow(grad[0]));
       if (g.size() != n_out)
-        throw std::runtime_error("backward returned " + std::to_string(g.size()) + " gradients for " + std::to_string(n_out) +
-                                 " inputs");
+        throw std::runtime_error("backward returned " + std::to_string(g.size()) + " gradients for " +
+                                 std::to_string(n_out) + " inputs");
       for (std::uint64_t i = 0; i < n_out; ++i) out[i] = g[i].give();
     });
   };
@@ -487,7 +526,8 @@ inline void once_differentiable() {
 /// f(begin, end) over [0, n) in pieces of at least `grain`, on the host's threads. f must not throw or call operators.
 template <class F>
 void parallel_for(std::int64_t n, std::int64_t grain, const F& f) {
-  static_assert(std::is_nothrow_invocable_v<F, std::int64_t, std::int64_t> || std::is_invocable_v<F, std::int64_t, std::int64_t>);
+  static_assert(std::is_nothrow_invocable_v<F, std::int64_t, std::int64_t> ||
+                std::is_invocable_v<F, std::int64_t, std::int64_t>);
   detail::host->parallel_for(
       detail::host, 0, n, grain,
       [](void* ctx, std::int64_t begin, std::int64_t end) { (*static_cast<const F*>(ctx))(begin, end); },
