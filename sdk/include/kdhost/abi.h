@@ -410,7 +410,7 @@ typedef struct kdh_port { /* append-only; walk with kdh_component.port_size */
 #define KDH_COMPONENT_FIXED 1u          /* transform: the same for every sample and epoch, used in evaluation too */
 #define KDH_COMPONENT_LOWER_BETTER 2u   /* metric */
 #define KDH_COMPONENT_TEACHER_TRAINS 4u /* loss: wants the teacher's batch norm in training mode */
-#define KDH_COMPONENT_MIXES 8u /* transform: mixes samples of a batch (mixup, cutmix) */
+#define KDH_COMPONENT_MIXES 8u          /* transform: mixes samples of a batch (mixup, cutmix) */
 
 typedef struct kdh_component { /* append-only; walk with kdh_plugin.component_size */
   kdh_kind kind;
