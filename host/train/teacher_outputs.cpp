@@ -201,7 +201,6 @@ int64_t TeacherOutputs::chunk(int64_t pinned) {
   if (pinned > 0) return pinned;
   // Seconds a sample for one batch and for eight at once; the best of three, after one that is not counted.
   constexpr double kLongBatch = 0.03;  // seconds; the perceptrons that gain most take a tenth of it
-  constexpr double kLongBatch = 0.03;  // seconds; the perceptrons that gain most take a tenth of it
   double best[2] = {1e300, 1e300};
   const int64_t sizes[2] = {1, 8};
   const Batch one = assembly_.first_batch(assembly_.experiment().seeds.front().value);
@@ -220,9 +219,6 @@ int64_t TeacherOutputs::chunk(int64_t pinned) {
         }
       const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (repeat > 0) best[k] = std::min(best[k], s / static_cast<double>(sizes[k]));
-      // Such a batch keeps all cores busy by itself: eight would gain nothing, and to try them takes seconds and
-      // memory.
-      if (repeat > 1 && k == 0 && best[0] > kLongBatch) return 1;
       // Such a batch keeps all cores busy by itself: eight would gain nothing, and to try them takes seconds and
       // memory.
       if (repeat > 1 && k == 0 && best[0] > kLongBatch) return 1;
