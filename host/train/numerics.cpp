@@ -9,10 +9,11 @@
 #include <torch/cuda.h>
 
 #include <algorithm>
-#include <bit>
 #include <chrono>
 #include <cstdio>
 #include <limits>
+
+#include "base/finite_bits.hpp"
 
 namespace kdhost {
 
@@ -53,24 +54,14 @@ at::Device find_device(const Text& wanted) {
   return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
 
-namespace {
-// A number is not finite when all bits of its exponent are set.
-template <class Bits, Bits exponent>
-bool finite_bits(const Bits* p, int64_t n) {
-  Bits worst = 0;
-  for (int64_t i = 0; i < n; ++i) worst = std::max<Bits>(worst, p[i] & exponent);
-  return worst != exponent;
-}
-}  // namespace
-
 bool all_finite(const std::vector<at::Tensor>& tensors) {
   for (const at::Tensor& t : tensors) {
     if (!t.defined()) continue;
     if (t.is_non_overlapping_and_dense() && t.scalar_type() == at::kFloat) {
-      if (!finite_bits<uint32_t, 0x7f800000u>(static_cast<const uint32_t*>(t.const_data_ptr()), t.numel()))
+      if (!finite_bits(static_cast<const uint32_t*>(t.const_data_ptr()), static_cast<std::size_t>(t.numel())))
         return false;
     } else if (t.is_non_overlapping_and_dense() && t.scalar_type() == at::kDouble) {
-      if (!finite_bits<uint64_t, 0x7ff0000000000000ull>(static_cast<const uint64_t*>(t.const_data_ptr()), t.numel()))
+      if (!finite_bits(static_cast<const uint64_t*>(t.const_data_ptr()), static_cast<std::size_t>(t.numel())))
         return false;
     } else if (!at::isfinite(t).all().item<bool>()) {
       return false;
