@@ -74,15 +74,15 @@ def fresh_folder(place):
 
 
 class Kdhost:
-    def __init__(self, workload, name="kdhost", **settings):
-        """`settings`: values of the experiment file, with '__' for '.' in their names."""
-        self.workload, self.name = workload, name
+    def __init__(self, workload, name="kdhost", whole=False, **settings):
+        """`settings`: values of the file, with '__' for '.' in their names. `whole`: with all test images."""
+        self.workload, self.name, self.whole = workload, name, whole
         self.settings = {key.replace("__", "."): value for key, value in settings.items()}
 
     def command(self, place, steps, log_steps, more=()):
         settings = {"teacher.weights": os.path.join(place.weights, f"{self.workload}-teacher.safetensors"),
                     "train.steps": steps, "train.log_steps": log_steps, **self.settings, **dict(more)}
-        if self.workload == "resnet":
+        if self.workload == "resnet" and not self.whole:
             settings["data.params.root"] = place.short_cifar
         command = [place.program, "run", os.path.join(BENCH, self.workload + ".toml")]
         for key, value in settings.items():

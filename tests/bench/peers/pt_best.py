@@ -185,7 +185,8 @@ def main():
     torch.set_num_threads(a.threads)
     torch.set_float32_matmul_precision(a.prec)
     torch.manual_seed(1)
-    images, labels = common.training_images(a.workload, a.data)
+    images, labels = common.images_of(a.workload, a.data, "train")
+    test = common.images_of(a.workload, a.data, "test")  # noqa: F841: held, as a script does that tests its student
     teacher, student = common.load_networks(a.workload, a.weights)
     if a.workload == "mlp":
         flat = common.normalized(a.workload, images).view(len(images), -1)

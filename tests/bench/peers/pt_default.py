@@ -56,8 +56,9 @@ def main():
     else:
         steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
                  transforms.Normalize(common.CIFAR_MEAN, common.CIFAR_STD)]
-    images = Images(*common.training_images(a.workload, a.data), transforms.Compose(steps))
-    loader = DataLoader(images, batch_size=common.BATCH, shuffle=True, drop_last=True)
+    train = Images(*common.images_of(a.workload, a.data, "train"), transforms.Compose(steps))
+    test = Images(*common.images_of(a.workload, a.data, "test"), transforms.Compose(steps[-2:]))  # noqa: F841: held
+    loader = DataLoader(train, batch_size=common.BATCH, shuffle=True, drop_last=True)
     teacher, student = common.load_networks(a.workload, a.weights)
     teacher.eval()
     student.train()

@@ -17,7 +17,7 @@ for workload in common.WORKLOADS:
         for module in teacher.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = None  # the mean over all batches
-        images = common.normalized(workload, common.training_images(workload, data)[0][: 4 * common.BATCH])
+        images = common.normalized(workload, common.images_of(workload, data, "train")[0][: 4 * common.BATCH])
         with torch.no_grad():
             for batch in images.split(common.BATCH):
                 teacher(batch)
