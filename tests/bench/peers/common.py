@@ -41,7 +41,7 @@ def images_of(workload, data, split):
         folder, name = os.path.join(data, "mnist"), {"train": "train", "test": "t10k"}[split]
         return idx(folder, name + "-images-idx3-ubyte"), idx(folder, name + "-labels-idx1-ubyte").long()
     rows = np.fromfile(os.path.join(data, "cifar-100-binary", split + ".bin"), np.uint8).reshape(-1, 3074)
-    return torch.from_numpy(rows[:, 2:].reshape(-1, 3, 32, 32)), torch.from_numpy(rows[:, 1].astype(np.int64))
+    return torch.from_numpy(rows[:, 2:].reshape(-1, 3, 32, 32).copy()), torch.from_numpy(rows[:, 1].astype(np.int64))
 
 
 def perceptron(*widths):

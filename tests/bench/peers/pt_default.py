@@ -56,8 +56,10 @@ def main():
     else:
         steps = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip(), transforms.ToTensor(),
                  transforms.Normalize(common.CIFAR_MEAN, common.CIFAR_STD)]
-    train = Images(*common.images_of(a.workload, a.data, "train"), transforms.Compose(steps))
-    test = Images(*common.images_of(a.workload, a.data, "test"), transforms.Compose(steps[-2:]))  # noqa: F841: held
+    train_data = common.images_of(a.workload, a.data, "train")
+    test_data = common.images_of(a.workload, a.data, "test")
+    train = Images(*train_data, transforms.Compose(steps))
+    test = Images(*test_data, transforms.Compose(steps[-2:]))  # noqa: F841: held, as in a script that tests its student
     loader = DataLoader(train, batch_size=common.BATCH, shuffle=True, drop_last=True)
     teacher, student = common.load_networks(a.workload, a.weights)
     teacher.eval()
