@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
-// A number is not finite when all bits of its exponent are set; see finite_bits.hpp. Compiled with -O3, once for any
-// x86-64 and once for AVX2, which is chosen when the program starts.
+// A number is not finite when all bits of its exponent are set; see finite_bits.hpp. Compiled with -O3.
 #include "base/finite_bits.hpp"
 
-// Sanitizers are not ready yet when the choice is made.
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define KDHOST_FOR_VECTORS __attribute__((target_clones("avx2", "default")))
-#else
-#define KDHOST_FOR_VECTORS
-#endif
+#include "base/for_vectors.hpp"
 
 namespace kdhost {
 

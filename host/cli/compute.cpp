@@ -23,9 +23,10 @@ bool is_experiment_file(const Options& options) {
   if (options.arguments.empty()) return false;
   switch (options.command) {
     case Command::run:
-    case Command::check:
     case Command::inspect:
       return true;
+    case Command::check:
+      return !names_plugin(options.arguments.front());
     case Command::eval:
       return std::filesystem::path(options.arguments.front()).extension() == ".toml";
     default:
@@ -40,7 +41,7 @@ std::filesystem::path engine_path() {
 
 // The id and the parameters of `kdhost loss`, as far as a record tells.
 void check_loss(const Options& options) {
-  Registry registry = open_registry(options, front_abi());
+  Registry registry(front_abi(), plugin_places(options));
   for (const Error& problem : registry.problems()) throw problem;
   const Value parameters = loss_parameters(options);
   const std::string& id = options.arguments.front();

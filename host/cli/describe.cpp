@@ -118,7 +118,7 @@ void print(std::ostream& out, const PluginFile& file, const ComponentInfo& compo
     for (const ParamInfo& param : component.params) width = std::max(width, param.name.size());
     for (const ParamInfo& param : component.params) {
       out << "  " << padded(param.name, width) << "  " << type_words(param) << "; " << default_words(param)
-          << (param.schedulable ? "; schedulable" : "") << "\n";
+          << (param.schedulable ? "; schedulable" : "") << (param.is_path ? "; a path" : "") << "\n";
       if (!param.doc.empty()) print_text(out, param.doc, "  " + std::string(width, ' ') + "  ");
     }
   }
@@ -161,6 +161,7 @@ Json param_json(const ParamInfo& param) {
   if (param.default_value) out["default"] = value_json(*param.default_value);
   out["required"] = param.required;
   out["schedulable"] = param.schedulable;
+  out["path"] = param.is_path;
   if (!std::isnan(param.min)) out[param.min_exclusive ? "exclusive_minimum" : "minimum"] = param.min;
   if (!std::isnan(param.max)) out[param.max_exclusive ? "exclusive_maximum" : "maximum"] = param.max;
   if (!param.choices.empty()) out["choices"] = param.choices;
@@ -195,7 +196,7 @@ Json to_json(const PluginFile& file, const ComponentInfo& component) {
 }  // namespace
 
 int describe_component(const Options& options) {
-  Registry registry = open_registry(options, front_abi());
+  Registry registry(front_abi(), plugin_places(options));
   for (const Error& problem : registry.problems()) throw problem;
   Place place;
   place.file = "kdhost describe";

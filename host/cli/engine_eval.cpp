@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
@@ -28,13 +27,7 @@ using Json = nlohmann::ordered_json;
 
 [[noreturn]] void refuse(Exit exit, const Place& place, std::string where, std::string what, std::string expected,
                          std::string mend) {
-  Message message;
-  message.place = place;
-  message.where = std::move(where);
-  message.what = std::move(what);
-  message.expected = std::move(expected);
-  message.mend = std::move(mend);
-  throw Error(exit, std::move(message));
+  throw Error(exit, Message{place, std::move(where), std::move(what), std::move(expected), std::move(mend)});
 }
 
 [[noreturn]] void refuse_addition(const Addition& addition, const std::string& what, std::string expected,
@@ -140,11 +133,9 @@ class Judge {
       }
       return {*assembly_, subsets.validation_split, subsets.validation};
     }
-    const std::int64_t samples = assembly_->dataset().info().samples[2];
-    if (samples == 0) refuse(Exit::data, place, "", "the data set has no test split.", "Expected one to judge on.", "");
-    std::vector<std::int64_t> every(static_cast<std::size_t>(samples));
-    std::iota(every.begin(), every.end(), 0);
-    return {*assembly_, Split::test, std::move(every)};
+    if (assembly_->dataset().info().samples[2] == 0)
+      refuse(Exit::data, place, "", "the data set has no test split.", "Expected one to judge on.", "");
+    return test_set(*assembly_);
   }
 
   Judged student_of_run(EvaluationSet& test, const TrainedStudent& student) {

@@ -4,7 +4,6 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -78,19 +77,15 @@ void write_torchscript(const std::string& run, const TrainedStudent& student, co
   experiment.student.rename.clear();
   experiment.student.load.clear();
   experiment.numerics.device = Text("cpu");
-  input.registry = std::make_shared<Registry>(
-      engine_abi(),
-      search_places(&experiment, options.plugin_dirs, std::getenv("KDHOST_PLUGIN_PATH"), program_folder()));
+  input.registry = std::make_shared<Registry>(engine_abi(), plugin_places(options, &experiment));
   const std::unique_ptr<Assembly> assembly = assemble(input);
 
   ModelInstance& model = assembly->student();
   Parts parts(model.part_list(), "student", 0, assembly->floating());
   load_weights(parts, Path(student.file), {}, {}, "student");
-  const auto& taps = assembly->outputs(0);
-  const bool logits = std::any_of(taps.begin(), taps.end(), [](const PortShape& tap) { return tap.port == "logits"; });
   // Two batches of different size: a trace that holds for one size only is found out.
   const std::vector<std::vector<at::Tensor>> batches = {inputs_of(*assembly, 2), inputs_of(*assembly, 3)};
-  write_file(out, torchscript_of(model, parts, batches, logits ? "logits" : taps.front().port));
+  write_file(out, torchscript_of(model, parts, batches, assembly->main_output(0)));
 
   std::vector<std::string> transforms;
   for (const Augment::Item& item : assembly->augment().items())

@@ -34,14 +34,12 @@ std::int64_t operations_of(Assembly& assembly, std::size_t index, const Batch& s
   ModelInstance& model = assembly.model(index);
   Parts parts = assembly.new_parts(model.part_list(), "inspect", 0);
   assembly.bind_fields(model, sample);
-  // What the model computes when it is used: its logits, where it has any.
-  const auto& taps = assembly.outputs(index);
-  const bool logits = std::any_of(taps.begin(), taps.end(), [](const PortShape& tap) { return tap.port == "logits"; });
+  const Wants wants({assembly.main_output(index)});
   CallSettings settings;
   settings.device = assembly.device();
   const at::NoGradGuard no_grad;
   Outputs out;
-  return count_operations([&] { model.forward(parts, settings, logits ? Wants({"logits"}) : Wants(), out); });
+  return count_operations([&] { model.forward(parts, settings, wants, out); });
 }
 
 std::vector<ModelFacts> facts_of(Assembly& assembly) {

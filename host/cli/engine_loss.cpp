@@ -27,6 +27,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::string_view kStatePrefix = "state.";
+
 /// One tensor of the file that a port takes.
 struct Bound {
   std::string name;  ///< as in the file
@@ -129,9 +131,14 @@ class LossInputs {
   std::vector<Message> problems_;
 };
 
-// Classes and sample number as far as the tensors tell.
-Arguments facts_of(LossInputs& inputs) {
+// Classes and sample number as far as the tensors tell: state that holds rows, a memory bank, has one a sample.
+Arguments facts_of(LossInputs& inputs, const SafetensorsFile& file) {
   Arguments facts;
+  int64_t samples = 0;
+  for (const StoredTensor& stored : file.tensors())
+    if (stored.name.compare(0, kStatePrefix.size(), kStatePrefix) == 0 && stored.sizes.size() == 2)
+      samples = std::max(samples, stored.sizes.front());
+  if (samples > 0) facts.add("samples", samples);
   for (const BoundPort& port : inputs.ports()) {
     if (port.port->name != "student.logits") continue;
     const at::Tensor& logits = port.tensors.front().value;
@@ -141,10 +148,9 @@ Arguments facts_of(LossInputs& inputs) {
 }
 
 void fill_state(Parts& parts, const SafetensorsFile& file) {
-  constexpr std::string_view kPrefix = "state.";
   for (const StoredTensor& stored : file.tensors()) {
-    if (stored.name.compare(0, kPrefix.size(), kPrefix) != 0) continue;
-    const auto slot = parts.find(stored.name.substr(kPrefix.size()));
+    if (stored.name.compare(0, kStatePrefix.size(), kStatePrefix) != 0) continue;
+    const auto slot = parts.find(stored.name.substr(kStatePrefix.size()));
     if (slot) parts.copy_from(*slot, file.tensor(stored), file.path().string());
   }
 }
@@ -173,7 +179,7 @@ void evaluate_loss(const Options& options) {
   if (options.threads) at::set_num_threads(*options.threads);
   const at::Device device = find_device(Text(options.device.value_or("cpu"), Place{"--device"}));
   const std::string& id = options.arguments.front();
-  Registry registry = open_registry(options, engine_abi());
+  Registry registry(engine_abi(), plugin_places(options));
   for (const Error& problem : registry.problems()) throw problem;
   Place place;
   place.file = "kdhost loss";
@@ -188,8 +194,8 @@ void evaluate_loss(const Options& options) {
   origin.plugin_file = offer.file->path.string();
   origin.place = place;
   origin.name = "loss";
-  LossInstance loss(std::move(origin),
-                    {Arguments(std::span(parameters.data(), parameters.size())), inputs.shapes(), facts_of(inputs)});
+  LossInstance loss(std::move(origin), {Arguments(std::span(parameters.data(), parameters.size())), inputs.shapes(),
+                                        facts_of(inputs, file)});
   inputs.bind(loss);
   Parts parts(loss.part_list(), "loss", /*seed=*/0, inputs.floating());
   fill_state(parts, file);

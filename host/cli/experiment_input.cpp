@@ -2,7 +2,6 @@
 // Reading of an experiment and of its teachers' files, see experiment_input.hpp.
 #include "cli/experiment_input.hpp"
 
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -27,8 +26,7 @@ class InputReader {
     // --set speaks of the file on the command line only; a teacher's file stands for itself.
     if (from_command_line) read_options.overrides = options_.sets;
     read_options.further_checks = [&](Experiment& experiment, std::vector<Message>& problems) {
-      input.registry = std::make_unique<Registry>(
-          host_, search_places(&experiment, options_.plugin_dirs, std::getenv("KDHOST_PLUGIN_PATH"), program_folder()));
+      input.registry = std::make_unique<Registry>(host_, plugin_places(options_, &experiment));
       ExperimentProblems found = find_problems(experiment, *input.registry);
       if (found.messages.empty()) return;
       if (problems.empty()) throw Error(found.exit, std::move(found.messages));

@@ -3,6 +3,7 @@
 #include "cli/front.hpp"
 
 #include <cstdlib>
+#include <fstream>
 
 #include "base/build_facts.hpp"
 #include "base/error.hpp"
@@ -29,9 +30,15 @@ HostAbi front_abi() {
   return host;
 }
 
-Registry open_registry(const Options& options, const HostAbi& host) {
-  return Registry(host,
-                  search_places(nullptr, options.plugin_dirs, std::getenv("KDHOST_PLUGIN_PATH"), program_folder()));
+std::vector<SearchPlace> plugin_places(const Options& options, const Experiment* experiment) {
+  return search_places(experiment, options.plugin_dirs, std::getenv("KDHOST_PLUGIN_PATH"), program_folder());
+}
+
+bool names_plugin(const std::string& argument) {
+  if (std::filesystem::path(argument).extension() == ".so") return true;
+  std::ifstream file(argument, std::ios::binary);
+  std::string begin(4, '\0');
+  return file.read(begin.data(), 4) && begin == "\177ELF";
 }
 
 }  // namespace kdhost

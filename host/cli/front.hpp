@@ -18,10 +18,12 @@ std::filesystem::path program_folder();
 /// What the thin program knows of the engine's LibTorch without having one: enough to refuse, not to open.
 HostAbi front_abi();
 
-/// The registry of a command without an experiment: --plugin-dir, KDHOST_PLUGIN_PATH, the program's folder. Throws for
-/// a
-/// --plugin-dir that does not exist.
-Registry open_registry(const Options& options, const HostAbi& host);
+/// Where a command finds plugins: those of the experiment if there is one, --plugin-dir, KDHOST_PLUGIN_PATH, the
+/// program's folder. Throws for a --plugin-dir that does not exist.
+std::vector<SearchPlace> plugin_places(const Options& options, const Experiment* experiment = nullptr);
+
+/// True where the argument of `check` is a plugin and not an experiment: by its ending, or because it is an ELF file.
+bool names_plugin(const std::string& argument);
 
 /// kdhost plugins: every plugin file that is found, what it offers, why it is refused. To standard output.
 int list_plugins(const Options& options);
@@ -31,6 +33,9 @@ int describe_component(const Options& options);
 
 /// kdhost schema. To standard output.
 int print_schema();
+
+/// kdhost new: writes a plugin project and prints how to go on.
+int new_project(const Options& options);
 
 /// Answers every mistake that needs no model, then becomes kdhost-engine with `arguments`. Returns only by an Error.
 [[noreturn]] void compute(const Options& options, const std::vector<std::string>& arguments);

@@ -100,7 +100,7 @@ void print_file(std::ostream& out, const Registry& registry, const PluginFile& f
 }  // namespace
 
 int list_plugins(const Options& options) {
-  const Registry registry = open_registry(options, front_abi());
+  const Registry registry(front_abi(), plugin_places(options));
   // A refused file is part of the list; a folder that does not exist is a mistake.
   for (const Error& problem : registry.problems()) {
     if (problem.exit() == Exit::usage) throw problem;

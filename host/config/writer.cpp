@@ -65,9 +65,11 @@ std::string resolved_toml(const Experiment& experiment) {
 }
 
 std::string experiment_hash(const Experiment& experiment) {
-  Experiment untitled = experiment;
-  untitled.title.clear();
-  return hash_text(resolved_toml(untitled)).hex();
+  Experiment computed = experiment;
+  computed.title.clear();
+  computed.numerics = NumericsSettings();
+  computed.numerics.on_nonfinite = experiment.numerics.on_nonfinite;
+  return hash_text(resolved_toml(computed)).hex();
 }
 
 }  // namespace kdhost

@@ -13,7 +13,8 @@ namespace kdhost {
 /// Parameters stand as they are in the structs: the caller fills in resolved ones first.
 std::string resolved_toml(const Experiment& experiment);
 
-/// 32 hexadecimal digits of everything that decides a result: resolved_toml without the title.
+/// 32 hexadecimal digits of what is computed: resolved_toml without the title, and without the device, threads and
+/// routes, which decide the last bits only: a run records those it began with and keeps them when it is resumed.
 std::string experiment_hash(const Experiment& experiment);
 
 }  // namespace kdhost

@@ -13,6 +13,11 @@ namespace kdhost {
 /// they are not to be shuffled. `pass` counts from 0 (the epoch).
 std::vector<int64_t> sample_order(std::span<const int64_t> samples, uint64_t seed, int64_t pass, bool shuffle);
 
+/// Batches in one pass over `samples`: a last one that is not full is smaller, or with `drop_last` left out.
+constexpr int64_t batches_of(int64_t samples, int64_t batch, bool drop_last) {
+  return (drop_last ? samples : samples + batch - 1) / batch;
+}
+
 /// The random key of one sample in one pass, or in one replayed view of it.
 uint64_t augmentation_key(uint64_t seed, int64_t pass_or_view, int64_t sample);
 

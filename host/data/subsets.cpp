@@ -221,6 +221,12 @@ Subsets make_subsets(const DatasetInstance& dataset, const DataSettings& setting
   subsets.labelled = first(rest, labelled);
   subsets.has_label.assign(static_cast<std::size_t>(count), 0);
   for (const int64_t sample : subsets.labelled) subsets.has_label[static_cast<std::size_t>(sample)] = 1;
+  if (!labels) return subsets;
+  subsets.classes.assign(static_cast<std::size_t>(count), -1);
+  for (const int64_t sample : subsets.labelled) {
+    const auto at = static_cast<std::size_t>(sample);
+    subsets.classes[at] = (*labels)[at];
+  }
   return subsets;
 }
 

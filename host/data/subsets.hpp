@@ -20,6 +20,9 @@ struct Subsets {
   std::vector<int64_t> validation;        ///< in `validation_split`; empty: there is none
   Split validation_split = Split::train;  ///< Split::validation where the data set has its own
   std::vector<uint8_t> has_label;         ///< by index in the training split: 1 for each of `labelled`
+  /// By index in the training split: the class of each of `labelled`, -1 for all others. Empty where samples have no
+  /// class, or where it would have to be read from files for nothing else.
+  std::vector<int64_t> classes;
 
   /// False where some of `train` has no label.
   bool all_labelled() const { return labelled.size() == train.size(); }

@@ -149,11 +149,13 @@ class DescriptionReader {
     }
     info.required = (p.flags & KDH_PARAM_REQUIRED) != 0;
     info.schedulable = (p.flags & KDH_PARAM_SCHEDULABLE) != 0;
+    info.is_path = (p.flags & KDH_PARAM_PATH) != 0;
     info.min_exclusive = (p.flags & KDH_PARAM_MIN_EXCLUSIVE) != 0;
     info.max_exclusive = (p.flags & KDH_PARAM_MAX_EXCLUSIVE) != 0;
     info.min = p.min;
     info.max = p.max;
     if (info.schedulable && !info.is_number()) refuse("has " + what + " marked schedulable, but it is no number");
+    if (info.is_path && info.type != KDH_T_STRING) refuse("has " + what + " marked as a path, but it is no text");
     if (p.n_choices > kMostElements) refuse("has " + std::to_string(p.n_choices) + " choices for " + what);
     if (p.n_choices > 0 && p.choices == nullptr) refuse("has choices at a null pointer for " + what);
     for (std::uint64_t i = 0; i < p.n_choices; ++i) info.choices.push_back(text(p.choices[i], "a choice of " + what));

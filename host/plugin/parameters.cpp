@@ -7,6 +7,7 @@
 
 #include "base/nearest.hpp"
 #include "base/text.hpp"
+#include "config/layers.hpp"
 
 namespace kdhost {
 namespace {
@@ -62,8 +63,11 @@ bool in_range(const ParamInfo& param, const Value& value) {
   return true;
 }
 
-// Integers become numbers where numbers are declared, so that resolved.toml says what the component gets.
-Value widened(const ParamInfo& param, const Value& value) {
+// Integers become numbers where numbers are declared, and paths absolute, so that resolved.toml says what the component
+// gets and means the same wherever it lies.
+Value as_declared(const ParamInfo& param, const Value& value) {
+  if (param.is_path && !value.string().empty())
+    return Value(resolve_path(value.string(), value.place()), value.place());
   if (param.type == KDH_T_FLOAT && value.is(Value::Type::integer)) return Value(value.number(), value.place());
   if (param.type == KDH_T_FLOAT_LIST) {
     ValueList list;
@@ -122,13 +126,13 @@ Value check_parameters(const ComponentInfo& component, const Value& given, const
       message.mend = did_you_mean(entry.key, names);
       problems.push_back(std::move(message));
     } else if (check_parameter(component, *param, entry.value, problems)) {
-      resolved.set(param->name, widened(*param, entry.value), entry.key_place);
+      resolved.set(param->name, as_declared(*param, entry.value), entry.key_place);
     }
   }
   for (const ParamInfo& param : component.params) {
     if (given.find(param.name) != nullptr) continue;
     if (param.default_value) {
-      resolved.set(param.name, widened(param, *param.default_value));
+      resolved.set(param.name, as_declared(param, *param.default_value));
     } else if (param.required) {
       Message message;
       message.place = place;

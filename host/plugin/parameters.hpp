@@ -53,8 +53,8 @@ class Parameters {
 };
 
 /// Checks `given` (a table) against the parameters of `component` and returns the resolved table: defaults
-/// filled in, integers turned into numbers where numbers are wanted. Every problem is added to `problems`; `place`
-/// stands for what is missing altogether.
+/// filled in, integers turned into numbers where numbers are wanted, paths made absolute. Every problem is added to
+/// `problems`; `place` stands for what is missing altogether.
 Value check_parameters(const ComponentInfo& component, const Value& given, const Place& place,
                        std::vector<Message>& problems);
 

@@ -301,6 +301,7 @@ class RecordParser {
     if (!flags) damaged("has flags " + kdhost::quoted(std::string(parts[3])) + ", expected a number");
     info.required = (*flags & KDH_PARAM_REQUIRED) != 0;
     info.schedulable = (*flags & KDH_PARAM_SCHEDULABLE) != 0;
+    info.is_path = (*flags & KDH_PARAM_PATH) != 0;
     info.min_exclusive = (*flags & KDH_PARAM_MIN_EXCLUSIVE) != 0;
     info.max_exclusive = (*flags & KDH_PARAM_MAX_EXCLUSIVE) != 0;
     if (!parts[4].empty()) {

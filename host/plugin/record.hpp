@@ -27,6 +27,7 @@ struct ParamInfo {
   kdh_type type = KDH_T_FLOAT;
   bool required = false;
   bool schedulable = false;
+  bool is_path = false;  ///< text that check_parameters makes absolute
   bool min_exclusive = false;
   bool max_exclusive = false;
   /// Absent: required, or "absent" is a value of its own.

@@ -15,7 +15,6 @@
 namespace kdhost {
 
 // ---- results by name
-// -------------------------------------------------------------------------------------------------
 
 const at::Tensor* Outputs::find(std::string_view name) const {
   for (const Entry& entry : *this)
@@ -51,7 +50,6 @@ bool Wants::has(std::string_view name) const {
 }
 
 // ---- random numbers
-// --------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -98,7 +96,6 @@ void seed_if_armed() {
 }
 
 // ---- callbacks
-// -------------------------------------------------------------------------------------------------------
 
 struct CallEntry {
   static Call& of(const kdh_call* call) { return *static_cast<Call*>(call->ctx); }

@@ -52,7 +52,6 @@ Message located(const Origin& origin) {
 }
 
 // ---- declarations while an instance is created
-// -----------------------------------------------------------------------
 
 constexpr uint64_t kMaxRank = 16;
 constexpr int64_t kMaxElements = int64_t{1} << 40;

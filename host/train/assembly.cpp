@@ -7,7 +7,6 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/launch.hpp"
 #include "base/nearest.hpp"
@@ -34,7 +33,6 @@ std::vector<std::string> data_places() {
 }
 
 // ---- Maker
-// -------------------------------------------------------------------------------------------------------------
 
 const ComponentInfo& Maker::info(const Component& use, kdh_kind kind) {
   return registry_->find(use.use.value, kind, use.use.place, use.path).info;
@@ -64,7 +62,6 @@ std::vector<std::pair<std::string, std::string>> Maker::used_plugins() const {
 }
 
 // ---- Assembly
-// ------------------------------------------------------------------------------------------------------------
 
 Assembly::Assembly(const Experiment& experiment, Registry& registry, at::Device device,
                    const TeacherMaker& teacher_from)
@@ -72,9 +69,6 @@ Assembly::Assembly(const Experiment& experiment, Registry& registry, at::Device 
       device_(device),
       floating_(parameter_dtype(experiment.train.precision.value)),
       maker_(registry, Arguments().add("data_places", data_places())) {
-  // Relative paths in parameters start at the experiment's folder; without one, at the current folder.
-  const std::string folder = std::filesystem::path(experiment.file).parent_path().string();
-  if (!folder.empty()) maker_.facts().add("folder", folder);
   open_data();
   make_student();
   make_teachers(teacher_from);
@@ -91,6 +85,7 @@ void Assembly::open_data() {
   if (info.classes > 0) maker_.facts().add("classes", info.classes);
   maker_.facts().add("samples", info.samples[0]);
   if (info.samples[0] > 0) subsets_ = make_subsets(*dataset_, data);
+  if (!subsets_.classes.empty()) maker_.facts().add("labels", std::span<const int64_t>(subsets_.classes));
 
   // 4-D inputs go through convolutions, which on a CPU are twice as fast in this layout.
   const std::size_t input = info.field("input");
@@ -149,14 +144,19 @@ Batch Assembly::first_batch(int64_t seed) {
   return batch;
 }
 
+std::vector<std::string> Assembly::field_names() const {
+  std::vector<std::string> names;
+  for (const auto& f : probe_.fields) names.push_back(f.name);
+  return names;
+}
+
 std::vector<PortShape> Assembly::field_shapes(const ComponentInfo& component) const {
   std::vector<PortShape> shapes;
   for (const auto& port : component.inputs) {
     const at::Tensor* field = probe_.find(port.name);
     if (!field) {
       if (port.optional) continue;
-      std::vector<std::string> names;
-      for (const auto& f : probe_.fields) names.push_back(f.name);
+      const std::vector<std::string> names = field_names();
       throw Error(
           Exit::experiment,
           Message{experiment_->data.component.use.place, "",
@@ -270,6 +270,12 @@ void Assembly::make_teachers(const TeacherMaker& teacher_from) {
     m.parts = std::move(parts);
     teachers_.push_back(std::move(m));
   }
+}
+
+const std::string& Assembly::main_output(std::size_t model) const {
+  const std::vector<PortShape>& list = outputs_[model];
+  const auto logits = std::find_if(list.begin(), list.end(), [](const PortShape& o) { return o.port == "logits"; });
+  return (logits == list.end() ? list.front() : *logits).port;
 }
 
 void Assembly::bind_fields(ModelInstance& model, const Batch& batch) const {

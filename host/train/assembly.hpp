@@ -130,7 +130,7 @@ class Maker {
 };
 
 /// How a teacher that `from` names is brought: given its file, returns a safetensors file of its student and that
-/// student's component. train/teacher_file.hpp does it for a run; `check` gives initial weights instead.
+/// student's component. train/run.hpp does it for a run; `check` gives initial weights instead.
 struct TeacherFromFile {
   Component component;
   std::optional<std::string> weights;  ///< none: initial weights stand in
@@ -163,10 +163,16 @@ class Assembly {
   Parts new_student(int64_t seed) const;
   /// Parts of a loss term or learning teacher, on the device.
   Parts new_parts(const std::shared_ptr<const PartList>& list, const std::string& owner, int64_t seed) const;
-  ModelInstance& model(std::size_t index) {
+  /// 0: the student; n: teacher n - 1, which for an average is the student's model, too.
+  const ModelInstance& model(std::size_t index) const {
     return index == 0 || !teachers_[index - 1].model ? *student_ : *teachers_[index - 1].model;
   }
+  ModelInstance& model(std::size_t index) { return const_cast<ModelInstance&>(std::as_const(*this).model(index)); }
+  /// The output that a model is used for: its logits, where it has any, else the first.
+  const std::string& main_output(std::size_t model) const;
   std::string model_name(std::size_t index) const { return index == 0 ? "student" : teachers_[index - 1].name; }
+  /// Steps in which the training split is seen once: what "epoch" means, for the baseline too.
+  int64_t steps_per_epoch() const;
   /// Gives a model the fields of a batch that it reads.
   void bind_fields(ModelInstance& model, const Batch& batch) const;
   /// One training batch as a leg of seed `seed` would see it first.
@@ -180,6 +186,7 @@ class Assembly {
   void make_teachers(const TeacherMaker& teacher_from);
   void dry_forward();
   void make_arms();
+  std::vector<std::string> field_names() const;
   std::vector<PortShape> field_shapes(const ComponentInfo& component) const;
   void make_terms(StagePlan& stage, Arm& arm, const std::vector<const LossTerm*>& terms);
   void make_schedules(StagePlan& stage, const std::vector<Schedule>& schedules, bool baseline);

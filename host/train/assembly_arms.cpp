@@ -6,6 +6,7 @@
 
 #include "base/nearest.hpp"
 #include "base/text.hpp"
+#include "data/sample_order.hpp"
 #include "plugin/experiment_check.hpp"
 #include "train/assembly.hpp"
 
@@ -18,7 +19,6 @@ int64_t Arm::steps() const {
 }
 
 // ---- terms
-// -----------------------------------------------------------------------------------------------------------------
 
 Source Assembly::resolve(const Text& source, const std::string& port, std::vector<Message>& problems) const {
   Source s;
@@ -27,8 +27,7 @@ Source Assembly::resolve(const Text& source, const std::string& port, std::vecto
     s.kind = Source::Kind::field;
     s.name = std::string(field_name(source.value));
     if (!probe_.find(s.name)) {
-      std::vector<std::string> names;
-      for (const auto& f : probe_.fields) names.push_back(f.name);
+      const std::vector<std::string> names = field_names();
       problems.push_back({source.place, "port " + kdhost::quoted(port),
                           "the batch has no field " + kdhost::quoted(s.name) + ".", "It has: " + join(names) + ".",
                           did_you_mean(s.name, names)});
@@ -44,10 +43,8 @@ Source Assembly::resolve(const Text& source, const std::string& port, std::vecto
     if (tap.rfind(prefix, 0) != 0) continue;
     s.kind = Source::Kind::part;
     s.name = tap.substr(prefix.size());
-    const PartList& list =
-        *(s.model == 0 || !teachers_[s.model - 1].model ? *student_ : *teachers_[s.model - 1].model).part_list();
     std::vector<std::string> names;
-    for (const auto& p : list) names.push_back(p.name);
+    for (const auto& p : *this->model(s.model).part_list()) names.push_back(p.name);
     if (std::find(names.begin(), names.end(), s.name) == names.end())
       problems.push_back({source.place, "port " + kdhost::quoted(port),
                           kdhost::quoted(model) + " has no parameter or buffer " + kdhost::quoted(s.name) + ".",
@@ -80,9 +77,7 @@ std::vector<PortShape> Assembly::shapes_of(const std::vector<PortBinding>& ports
         for (const auto& o : outputs_[s.model])
           if (o.port == s.name) shape = o;
       } else {
-        const ModelInstance& m =
-            s.model == 0 || !teachers_[s.model - 1].model ? *student_ : *teachers_[s.model - 1].model;
-        for (const auto& spec : *m.part_list())
+        for (const auto& spec : *model(s.model).part_list())
           if (spec.name == s.name) {
             shape.sizes = spec.sizes;
             shape.dtype = spec.dtype.value_or(floating_);
@@ -209,16 +204,17 @@ void Assembly::find_wants(StagePlan& stage) const {
   for (const auto& n : names) stage.wants.emplace_back(std::vector<std::string>(n.begin(), n.end()));
 }
 
+int64_t Assembly::steps_per_epoch() const {
+  const int64_t accumulate = experiment_->train.accumulate.value;
+  const int64_t batches = batches_of(static_cast<int64_t>(subsets_.train.size()), experiment_->data.batch.value,
+                                     experiment_->data.drop_last.value);
+  return (batches + accumulate - 1) / accumulate;
+}
+
 void Assembly::make_arms() {
   const Experiment& e = *experiment_;
   if (subsets_.train.empty()) return;  // evaluation only
-  const auto steps_per_epoch = [&](std::size_t samples) {
-    const auto n = static_cast<int64_t>(samples);
-    const int64_t b = e.data.batch.value;
-    const int64_t batches = e.data.drop_last.value ? n / b : (n + b - 1) / b;
-    return (batches + e.train.accumulate.value - 1) / e.train.accumulate.value;
-  };
-  const int64_t per_epoch = steps_per_epoch(subsets_.train.size());
+  const int64_t per_epoch = steps_per_epoch();
   if (per_epoch == 0)
     throw Error(Exit::experiment, Message{e.data.batch.place, "",
                                           "there is no whole batch: " + std::to_string(subsets_.train.size()) +
@@ -302,7 +298,6 @@ void Assembly::make_arms() {
 }
 
 // ---- metrics
-// ---------------------------------------------------------------------------------------------------------------
 
 std::vector<PortBinding> Assembly::bind_metric(const ComponentInfo& info, const Component& use) const {
   std::vector<PortBinding> ports;

@@ -120,6 +120,12 @@ std::vector<at::Tensor> gradients(const at::Tensor& value, const std::vector<std
   return gradients_of(value, inputs);
 }
 
+std::vector<std::pair<std::string, at::Tensor>> trained_parts(const Parts& parts) {
+  std::vector<std::pair<std::string, at::Tensor>> list;
+  for (std::size_t slot : parts.trainable()) list.emplace_back(parts.spec(slot).name, parts[slot]);
+  return list;
+}
+
 double norm_of(const std::vector<at::Tensor>& list) {
   double sum = 0.0;
   for (const auto& g : list)
@@ -159,6 +165,9 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
   std::set<std::string> reached, moving, trainable_somewhere;
   double largest = 0.0, smallest = 1e300;
   std::string largest_name, smallest_name;
+  // Terms that train parts of their own in one stage and the student in another are no mistake; by Term::parts.
+  std::set<std::size_t> reaching;
+  std::vector<std::pair<std::size_t, Message>> only_own_parts;
 
   Arm& arm = assembly.arms().front();
   std::vector<Parts> parts;
@@ -210,12 +219,18 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
       const auto moved = term.of_teacher ? gradients(shifted, learners) : gradient;
       const double reach = std::max(norm_of(gradient), norm_of(moved));
       if (reach == 0.0) {
+        const bool trains_own = norm_of(gradients(value, trained_parts(parts[term.parts]))) > 0.0;
         refuse(
             "it never reaches the student: its gradient is zero for every trained parameter.",
             "Expected a term that depends on what the student computes. It sees " + sources_text(assembly, term) + ".",
             "Bind its student ports to taps of the student, or choose another loss.");
+        if (trains_own) {
+          only_own_parts.emplace_back(term.parts, std::move(problems.back()));
+          problems.pop_back();
+        }
         continue;
       }
+      reaching.insert(term.parts);
       if (term.of_teacher && difference(gradient, moved) <= 1e-12 * reach)
         refuse("the teacher does not matter: other teacher outputs give the student the same gradient.",
                "Expected a gradient that changes with the teacher. It sees " + sources_text(assembly, term) + ".",
@@ -237,6 +252,8 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
       }
     }
   }
+  for (auto& [index, message] : only_own_parts)
+    if (!reaching.count(index)) problems.push_back(std::move(message));
   // No path from any loss is a mistake in the experiment. A gradient that is zero on this batch alone is none: all
   // units before a ReLU may be below zero for a few samples.
   std::vector<std::string> unreached, still;

@@ -57,33 +57,6 @@ std::string environment_key(const Experiment& experiment, Registry& registry) {
   return text;
 }
 
-Experiment with_absolute_paths(Experiment experiment, const std::vector<std::string>& files) {
-  namespace fs = std::filesystem;
-  const fs::path folder = fs::path(experiment.file).parent_path();
-  const auto whole = [](const fs::path& path) { return fs::absolute(path).lexically_normal(); };
-  const auto leads_to = [&](const fs::path& path) {
-    return std::any_of(files.begin(), files.end(), [&](const std::string& file) {
-      const fs::path opened = whole(file);
-      return std::mismatch(path.begin(), path.end(), opened.begin(), opened.end()).first == path.end();
-    });
-  };
-  Value& params = experiment.data.component.params;
-  if (!params.is(Value::Type::table)) return experiment;
-  Value made;
-  made.set_place(params.place());
-  for (const Entry& entry : params.table()) {
-    Value value = entry.value;
-    if (value.is(Value::Type::string) && !value.string().empty()) {
-      fs::path path = whole(folder / value.string());
-      if (!path.has_filename()) path = path.parent_path();  // "data/"
-      if (leads_to(path)) value = Value(path.string(), value.place());
-    }
-    made.set(entry.key, std::move(value), entry.key_place);
-  }
-  params = std::move(made);
-  return experiment;
-}
-
 std::string manifest_json(const Experiment& pinned, Assembly& assembly, const std::string& experiment_hash) {
   nlohmann::ordered_json j;
   j["experiment"] = experiment_hash;

@@ -21,11 +21,6 @@ std::string environment_text(const Experiment& pinned, at::Device device, const 
 /// What decides bits before a run has chosen its routes: LibTorch, processor, and the plugins that `experiment` uses.
 std::string environment_key(const Experiment& experiment, Registry& registry);
 
-/// The experiment as it can be run from any folder: paths that stand in the data set's parameters are made absolute. A
-/// text is taken for a path where it leads to one of `files`, which the data set has opened. Other paths are absolute
-/// already.
-Experiment with_absolute_paths(Experiment experiment, const std::vector<std::string>& files);
-
 /// manifest.json: versions, machine, environment, hashes of plugins, data and teachers.
 std::string manifest_json(const Experiment& pinned, Assembly& assembly, const std::string& experiment_hash);
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 #include <set>
 
 #include "train/teacher_outputs.hpp"
@@ -120,13 +121,19 @@ Evaluation EvaluationSet::teacher(std::size_t index) {
   return judge(index + 1, assembly_.teachers()[index].parts, true);
 }
 
+EvaluationSet test_set(Assembly& assembly) {
+  std::vector<int64_t> every(static_cast<std::size_t>(assembly.dataset().info().samples[2]));
+  std::iota(every.begin(), every.end(), int64_t{0});
+  return {assembly, Split::test, std::move(every)};
+}
+
 double latency_ms(Assembly& assembly, std::size_t model, Parts& parts) {
   const at::NoGradGuard no_grad;
   const bool test = assembly.dataset().info().samples[2] > 0;
   const Batch batch = evaluation_batch_of(assembly, test ? Split::test : Split::train, {0});
   CallSettings settings;
   settings.device = assembly.device();
-  const Wants wants({"logits"});
+  const Wants wants({assembly.main_output(model)});
   Outputs out;
   std::vector<double> times;
   for (int i = 0; i < 60; ++i) {

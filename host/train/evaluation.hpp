@@ -39,6 +39,9 @@ class EvaluationSet {
   std::vector<at::Tensor> held_;
 };
 
+/// All samples of the test split, which may be none.
+EvaluationSet test_set(Assembly& assembly);
+
 /// Median milliseconds of a forward of one sample, evaluation mode.
 double latency_ms(Assembly& assembly, std::size_t model, Parts& parts);
 

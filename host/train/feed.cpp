@@ -13,7 +13,7 @@ Feed::Feed(Assembly& assembly, TeacherOutputs& outputs, const std::vector<int64_
   const DataSettings& data = assembly.experiment().data;
   const auto n = static_cast<int64_t>(samples.size());
   batch_ = std::min(data.batch.value, n);  // fewer samples than a batch: one batch of all
-  batches_ = data.drop_last.value ? n / batch_ : (n + batch_ - 1) / batch_;
+  batches_ = batches_of(n, batch_, data.drop_last.value);
 }
 
 void Feed::start(const StagePlan& stage) {

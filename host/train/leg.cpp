@@ -28,13 +28,9 @@ Leg::Leg(LegContext context, Arm& arm, int64_t seed, std::string folder)
       arm_(arm),
       seed_(seed),
       folder_(std::move(folder)),
+      epoch_steps_(assembly_.steps_per_epoch()),
       feed_(assembly_, context_.teachers, arm.samples, seed, arm.baseline ? 1 : context_.chunk),
       step_(assembly_, feed_, learner_, seed) {
-  const Experiment& e = assembly_.experiment();
-  const int64_t b = e.data.batch.value, n = static_cast<int64_t>(assembly_.subsets().train.size());
-  const int64_t batches = e.data.drop_last.value ? n / b : (n + b - 1) / b;
-  epoch_steps_ = (batches + e.train.accumulate.value - 1) / e.train.accumulate.value;
-
   learner_.student = assembly_.new_student(seed);
   for (const TermParts& t : arm.part_lists) learner_.terms.push_back(assembly_.new_parts(t.list, t.owner, seed));
   for (auto& t : assembly_.teachers()) {
@@ -150,7 +146,7 @@ LegResult Leg::run() {
   write(learner_.student, "last.safetensors");
   write(best, "student.safetensors");
   std::string line = "seed " + std::to_string(seed_) + ", " + arm_name() + ": ";
-  if (const auto& m = assembly_.metrics(); !m.empty() && !m.empty()) {
+  if (const auto& m = assembly_.metrics(); !m.empty()) {
     const std::string name = last_part(std::string(m.front().metric->id()));
     char text[96];
     if (const auto v = result.test_best.find(name)) {
@@ -172,7 +168,7 @@ void Leg::train_stage() {
     const bool stage_ends = progress_.step == plan.steps;
     const bool leg_ends = stage_ends && progress_.stage + 1 == static_cast<int64_t>(arm_.stages.size());
     const bool epoch_ends = progress_.total_steps % epoch_steps_ == 0 || leg_ends;
-    if (epoch_ends) end_epoch(leg_ends);
+    if (epoch_ends) end_epoch();
     const int64_t every = e.train.checkpoint_steps.value;
     const bool due = every > 0 ? progress_.total_steps % every == 0 : epoch_ends && now_seconds() - saved_at_ >= 2.0;
     if (due || leg_ends) save();
@@ -255,7 +251,7 @@ void Leg::check_teachers() {
                                         "A component writes to what it was given: mend its plugin."});
 }
 
-void Leg::end_epoch(bool) {
+void Leg::end_epoch() {
   check_teachers();
   const int64_t epoch = (progress_.total_steps + epoch_steps_ - 1) / epoch_steps_ - 1;
   const Experiment& e = assembly_.experiment();

@@ -42,7 +42,7 @@ class Leg {
   void start_stage(int64_t stage);
   void train_stage();
   void take_step();
-  void end_epoch(bool last_of_leg);
+  void end_epoch();
   void save();
   void log_step(const StepReport& report, double seconds);
   void check_teachers();

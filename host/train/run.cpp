@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <numeric>
 
 #include "base/atomic_file.hpp"
 #include "base/log.hpp"
@@ -102,12 +101,6 @@ std::vector<std::string> plan_lines(Assembly& a, const TeacherOutputs* outputs) 
   return lines;
 }
 
-std::vector<int64_t> all_samples(int64_t n) {
-  std::vector<int64_t> list(static_cast<std::size_t>(n));
-  std::iota(list.begin(), list.end(), 0);
-  return list;
-}
-
 /// What the numbers say beside the table: a teacher that is no better than the student alone explains most failures.
 void judge(RunResult& r) {
   double alone = 0.0;
@@ -199,14 +192,13 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
       write_file(folder.file("experiment.toml"), read_file(e.file));
       write_file(folder.file("manifest.json"), manifest_json(pinned, assembly, hash));
       // Last, since it says that the run has begun and the others are there.
-      write_file(folder.file("resolved.toml"),
-                 resolved_toml(with_absolute_paths(pinned, assembly.dataset().info().files)));
+      write_file(folder.file("resolved.toml"), resolved_toml(pinned));
       begun = true;
     }
     if (resumes) folder.set_state(RunState::running);
 
     EvaluationSet validation(assembly, assembly.subsets().validation_split, assembly.subsets().validation);
-    EvaluationSet test(assembly, Split::test, all_samples(assembly.dataset().info().samples[2]));
+    EvaluationSet test = test_set(assembly);
     MetricsLog metrics(folder.file("metrics.jsonl"));
     result.title = e.title.empty() ? std::filesystem::path(e.file).stem().string() : e.title;
     result.experiment = e.file;

@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
+#include <limits>
 #include <set>
 
 #include "base/hash.hpp"
@@ -45,8 +47,13 @@ void teacher_forward(Assembly& assembly, std::size_t teacher, const Batch& batch
   settings.flags = t.training_mode ? KDH_CALL_TRAINING : KDH_CALL_FROZEN;
   settings.device = assembly.device();
   out.clear();
-  t.model->forward(t.parts, settings, wants, out);
-  if (t.training_mode) t.parts.discard_writes();
+  if (t.training_mode) {
+    // Statistics of the batch, but the teacher's own stay as they are: batch norm would move them in place.
+    Parts copy = t.parts.with_copied_buffers();
+    t.model->forward(copy, settings, wants, out);
+  } else {
+    t.model->forward(t.parts, settings, wants, out);
+  }
   if (dtype == assembly.floating()) return;
   Outputs cast;
   for (const auto& e : out) cast.add(e.name, e.value.is_floating_point() ? e.value.to(assembly.floating()) : e.value);
@@ -199,12 +206,14 @@ int64_t TeacherOutputs::chunk(int64_t pinned) {
                     !assembly_.teachers()[i].training_mode);
   if (!live) return 1;
   if (pinned > 0) return pinned;
-  // Seconds a sample for one batch and for eight at once; the best of three, after one that is not counted.
+  // Seconds a sample for one batch and for several at once; the best of three, after one that is not counted.
   constexpr double kLongBatch = 0.03;  // seconds; the perceptrons that gain most take a tenth of it
-  double best[2] = {1e300, 1e300};
-  const int64_t sizes[2] = {1, 8};
+  constexpr std::array<int64_t, 3> sizes = {1, 8, 16};
+  std::array<double, sizes.size()> best{};
+  best.fill(std::numeric_limits<double>::infinity());
+  std::size_t chosen = 0;
   const Batch one = assembly_.first_batch(assembly_.experiment().seeds.front().value);
-  for (int k = 0; k < 2; ++k) {
+  for (std::size_t k = 0; k < sizes.size(); ++k) {
     Batch batch = one;
     if (sizes[k] > 1)
       for (auto& f : batch.fields)
@@ -219,12 +228,12 @@ int64_t TeacherOutputs::chunk(int64_t pinned) {
         }
       const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (repeat > 0) best[k] = std::min(best[k], s / static_cast<double>(sizes[k]));
-      // Such a batch keeps all cores busy by itself: eight would gain nothing, and to try them takes seconds and
-      // memory.
+      // Such a batch keeps all cores busy by itself: more would gain nothing, and to try them takes seconds and memory.
       if (repeat > 1 && k == 0 && best[0] > kLongBatch) return 1;
     }
+    if (best[k] < 0.97 * best[chosen]) chosen = k;
   }
-  return best[1] < 0.97 * best[0] ? sizes[1] : 1;
+  return sizes[chosen];
 }
 
 void TeacherOutputs::add(std::vector<FedBatch>& batches, const StagePlan& stage, int64_t pass) {

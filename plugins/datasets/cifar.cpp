@@ -27,7 +27,7 @@ std::vector<std::string> names_in(const std::string& path) {
 }
 
 void describe_root(Spec& s) {
-  s.text("root").doc("the folder of the files, or the one above it; absent: the run's data places are searched");
+  s.text("root").path().doc("the folder of the files, or the one above it; absent: the run's data places are searched");
 }
 
 }  // namespace

@@ -61,10 +61,4 @@ std::string plain_or_gz(const std::string& path) {
   return !file_exists(path) && file_exists(path + ".gz") ? path + ".gz" : path;
 }
 
-std::string resolved(std::string_view path, const Facts& facts) {
-  if (!path.empty() && path.front() == '/') return std::string(path);
-  if (!facts.has("folder")) return std::string(path);
-  return std::string(facts.text("folder")) + "/" + std::string(path);
-}
-
 }  // namespace kdhost::plugins

@@ -54,7 +54,4 @@ class DataFile {
 /// "path" or, where only that exists, "path.gz".
 std::string plain_or_gz(const std::string& path);
 
-/// A relative path of a parameter is relative to the experiment's folder (fact "folder"), where the host says it.
-std::string resolved(std::string_view path, const Facts& facts);
-
 }  // namespace kdhost::plugins

@@ -23,7 +23,7 @@ void Idx::describe(Spec& s) {
       "[data]\nuse    = \"kdhost.idx\"\n"
       "params = { root = \"digits\", train_input = \"train-images\", train_label = \"train-labels\",\n"
       "           test_input = \"test-images\", test_label = \"test-labels\" }\n");
-  s.text("root").required().doc("the folder of the files");
+  s.text("root").path().required().doc("the folder of the files");
   s.text("train_input", "train-images-idx3-ubyte").doc("file of the training inputs");
   s.text("train_label", "train-labels-idx1-ubyte").doc("file of the training labels");
   s.text("validation_input", "").doc("file of the validation inputs");
@@ -34,8 +34,8 @@ void Idx::describe(Spec& s) {
   s.number("scale").doc("floating-point value = stored * scale; absent: 1/255 for uint8 inputs, else 1");
 }
 
-Idx::Idx(const Params& p, const Facts& facts) {
-  const std::string root = resolved(p.text("root"), facts);
+Idx::Idx(const Params& p) {
+  const std::string root(p.text("root"));
   info_.classes = p.integer_or("classes", 0);
   for (const Split split : {Split::train, Split::validation, Split::test}) {
     const std::string key = name_of_split(split);

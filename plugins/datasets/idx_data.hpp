@@ -7,7 +7,7 @@ namespace kdhost::plugins {
 
 struct Idx final : ResidentData {
   static void describe(Spec& s);
-  Idx(const Params& p, const Facts& facts);
+  explicit Idx(const Params& p);
 
  private:
   void add(Split split, const std::string& inputs, const std::string& labels, const Params& p);

@@ -23,7 +23,7 @@ void describe_files(Spec& s) {
       "train-images-idx3-ubyte, train-labels-idx1-ubyte (60,000), t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte "
       "(10,000).\n"
       "The two training files may be missing together: then there is a test split only.");
-  s.text("root").doc("the folder of the files, or the one above it; absent: the run's data places are searched");
+  s.text("root").path().doc("the folder of the files, or the one above it; absent: the run's data places are searched");
 }
 
 std::string folder_of(const Params& p, const Facts& facts, const char* name, const std::vector<std::string>& folders,

@@ -81,18 +81,18 @@ void TensorFiles::describe(Spec& s) {
       "safetensors.numpy.save_file({\"input\": x, \"label\": y}, \"train.safetensors\").");
   s.recipe(
       "[data]\nuse    = \"kdhost.tensors\"\nparams = { train = \"train.safetensors\", test = \"test.safetensors\" }\n");
-  s.text("train").doc("file of the training split");
-  s.text("validation").doc("file of the validation split");
-  s.text("test").doc("file of the test split");
+  s.text("train").path().doc("file of the training split");
+  s.text("validation").path().doc("file of the validation split");
+  s.text("test").path().doc("file of the test split");
   s.integer("classes").at_least(1).doc("number of classes; absent: the largest label plus one, or C of [N, C] labels");
   s.number("scale", 1.0)
       .above(0)
       .doc("input = stored * scale in floating point; 1 keeps the element type, 0.00392156862745098 is 1/255");
 }
 
-TensorFiles::TensorFiles(const Params& p, const Facts& facts) {
+TensorFiles::TensorFiles(const Params& p) {
   for (const Split split : kSplits)
-    if (p.has(name_of_split(split))) load(split, resolved(p.text(name_of_split(split)), facts), p);
+    if (p.has(name_of_split(split))) load(split, std::string(p.text(name_of_split(split))), p);
   if (info_.files.empty())
     throw std::invalid_argument("no file is named; expected at least one of the parameters train, validation, test");
   const Field& label = info_.fields[1];

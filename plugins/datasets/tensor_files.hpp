@@ -7,7 +7,7 @@ namespace kdhost::plugins {
 
 struct TensorFiles final : ResidentData {
   static void describe(Spec& s);
-  TensorFiles(const Params& p, const Facts& facts);
+  explicit TensorFiles(const Params& p);
 
  private:
   void load(Split split, const std::string& path, const Params& p);

@@ -8,7 +8,10 @@
 // 1503.02531), without its weight constraints. Parameters fc1.weight [out, in], fc1.bias, fc2.weight, ...; PyTorch's
 // default initialisation.
 #pragma once
+#include <algorithm>
+
 #include "model_inputs.hpp"
+#include "perceptron_chain.hpp"
 
 namespace kdhost::plugins {
 
@@ -55,6 +58,10 @@ struct Mlp final : Model {
     Tensor x = c["batch.input"];
     if (x.dim() != 2) x = x.flatten(1);
     x = nn::Dropout{input_share}(c, x);
+    if (share == 0.0 && layers_.size() > 1 && grad_enabled() && only_logits(out)) {
+      out.set("logits", perceptron_chain(c, layers_, x));
+      return;
+    }
     for (std::size_t i = 0; i + 1 < layers_.size(); ++i) {
       x = relu_(layers_[i](c, x));
       if (out.wants(taps_[i])) out.tap(taps_[i], x);
@@ -64,6 +71,10 @@ struct Mlp final : Model {
   }
 
  private:
+  bool only_logits(const Outputs& out) const {
+    return std::none_of(taps_.begin(), taps_.end(), [&](const std::string& tap) { return out.wants(tap); });
+  }
+
   std::vector<nn::Linear> layers_;
   std::vector<std::string> taps_;
 };

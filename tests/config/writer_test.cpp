@@ -102,11 +102,16 @@ TEST_CASE("resolved.toml reads back as an equal experiment, from any folder", "[
   }
 }
 
-TEST_CASE("the hash follows every setting but the title and the layout of the file", "[config]") {
+TEST_CASE("the hash follows every setting but the title, the layout of the file and how it is computed", "[config]") {
   const std::string hash = experiment_hash(read(kGood));
   CHECK(hash.size() == 32);
   CHECK(experiment_hash(read(kGood, {"title=other"})) == hash);
   CHECK(experiment_hash(read("# comment\n\n" + kGood, {"data.batch=64"})) == hash);
+  for (const char* how :
+       {"numerics.threads=1", "numerics.device=cpu", "numerics.teacher_chunk=8", "numerics.matrix_route=onednn"}) {
+    INFO(how);
+    CHECK(experiment_hash(read(kGood, {how})) == hash);
+  }
   for (const char* change : {"data.batch=65", "seeds=2", "loss.kd.weight=1.1", "student.params.hidden=[33]",
                              "optimizer.lr=0.0010000000000000002", "loss.kd.params.t=1", "loss.kd.inputs.student=x"}) {
     INFO(change);

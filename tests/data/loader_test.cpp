@@ -161,7 +161,7 @@ TEST_CASE("a loader ends while batches are still being read ahead") {
     loader.prefetch(Split::train, {1, 2, 3});
     loader.prefetch(Split::train, {4, 5, 6});
   }
-  SUCCEED();
+  CHECK(table.fetched.load() <= 100);
 }
 
 TEST_CASE("a sample outside its split is refused") {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The resolved.toml of a run is a whole experiment: run again from another folder it finds the same data, weights and
-plugins, though the experiment named them by relative paths, and gives the same bits. `kdhost eval` of the run, which
-reads the same file, prints what the run found."""
+plugins, though the experiment and a file that it includes named them by relative paths, and gives the same bits.
+`kdhost eval` of the run, which reads the same file, prints what the run found."""
 import json
 import os
 import struct
@@ -30,12 +30,15 @@ weight = 0.5
 [train]
 steps = 12
 """
-DIGITS = """
-seeds = [1]
+DIGITS_DATA = """
 [data]
 use    = "kdhost.mnist"
 batch  = 4
-params = { root = "." }
+params = { root = "../digits" }
+"""
+DIGITS = """
+seeds   = [1]
+include = "data/digits-data.toml"
 [student]
 use    = "kdhost.mlp"
 params = { hidden = [8] }
@@ -60,9 +63,9 @@ def write_data(folder):
         "fc1.weight": ("F32", (12, 6), numbers(72, 13)), "fc1.bias": ("F32", (12,), numbers(12, 17)),
         "fc2.weight": ("F32", (3, 12), numbers(36, 19)), "fc2.bias": ("F32", (3,), numbers(3, 23))})
     for part in ("train", "t10k"):
-        with open(folder / f"work/{part}-images-idx3-ubyte", "wb") as f:
+        with open(folder / f"work/digits/{part}-images-idx3-ubyte", "wb") as f:
             f.write(struct.pack(">4B3I", 0, 0, 8, 3, 12, 28, 28) + bytes(i * 7 % 256 for i in range(12 * 784)))
-        with open(folder / f"work/{part}-labels-idx1-ubyte", "wb") as f:
+        with open(folder / f"work/digits/{part}-labels-idx1-ubyte", "wb") as f:
             f.write(struct.pack(">4BI", 0, 0, 8, 1, 12) + bytes(i % 10 for i in range(12)))
 
 
@@ -78,8 +81,10 @@ def rerun(folder, name):
 
 with Folder() as folder:
     os.makedirs(folder / "work/data")
+    os.makedirs(folder / "work/digits")
     write_data(folder)
     folder.write("work/tensors.toml", EXPERIMENT)
+    folder.write("work/data/digits-data.toml", DIGITS_DATA)
     folder.write("work/digits.toml", DIGITS)
     rerun(folder, "tensors")
     rerun(folder, "digits")

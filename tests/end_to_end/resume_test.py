@@ -149,7 +149,8 @@ def signal_test(folder, seconds):
             fail(f"{what}: expected exit code 7, found {process.returncode}\n{err}")
         if "stopped by a signal after step" not in err or "go on with --resume" not in err:
             fail(f"{what}: the message does not say how to go on:\n{err}")
-        finish(folder, what, what)
+        # Without the flags it began with: the run has recorded what they chose.
+        finish(folder, what, what, pinned=())
     print("SIGTERM and SIGINT: exit code 7, and resumed to the same bits")
 
 

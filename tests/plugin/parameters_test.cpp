@@ -2,8 +2,10 @@
 // Parameters against their declaration: every mistake has its text, and what passes arrives as the C interface wants.
 #include "plugin/parameters.hpp"
 
+#include <filesystem>
 #include <limits>
 
+#include "config/layers.hpp"
 #include "plugin/zoo_files.hpp"
 
 using namespace kdhost;
@@ -106,6 +108,25 @@ TEST_CASE("defaults are filled in and integers become numbers where numbers are 
         "{ form = \"code\", levels = [0.5, 1.0], names = [\"a\", \"b\"], neighbours = 3, note = \"tab\\there\", seed = "
         "0, "
         "sizes = [1, 2], symmetric = false, temperature = 5.0 }");
+}
+
+TEST_CASE("a path starts at the folder of the file that contains it, on the command line at the current folder") {
+  ComponentInfo files;
+  files.id = "zoo.files";
+  ParamInfo& root = files.params.emplace_back();
+  root.name = "root";
+  root.type = KDH_T_STRING;
+  root.is_path = true;
+  const auto resolved = [&](const std::string& text, const Place& place) {
+    Value table;
+    table.set("root", Value(text, place), place);
+    return resolve_parameters(files, table, kUse).table().find("root")->string();
+  };
+  CHECK(resolved("data/../digits", {"/experiments/shared/base.toml", 2, 10}) == "/experiments/shared/digits");
+  CHECK(resolved("/data", {"/experiments/e.toml", 2, 10}) == "/data");
+  CHECK(resolved("", {"/experiments/e.toml", 2, 10}).empty());
+  const std::string here = std::filesystem::current_path().string();
+  CHECK(resolved("digits", {override_label("data.params.root=digits")}) == here + "/digits");
 }
 
 TEST_CASE("resolved parameters arrive in declaration order with their C types") {

@@ -387,6 +387,7 @@ typedef struct kdh_metric { /* append-only */
 #define KDH_PARAM_SCHEDULABLE 2u   /* read from the call, so a [[schedule]] may drive it */
 #define KDH_PARAM_MIN_EXCLUSIVE 4u /* the bound itself is not allowed */
 #define KDH_PARAM_MAX_EXCLUSIVE 8u
+#define KDH_PARAM_PATH 16u /* a string; the host makes it absolute, seen from the file that contains it */
 
 typedef struct kdh_param { /* append-only; walk with kdh_component.param_size */
   kdh_str name, doc;

@@ -50,6 +50,12 @@ class Spec {
       p().flags |= KDH_PARAM_SCHEDULABLE;
       return *this;
     }
+    /// A file or folder. A relative one starts at the folder of the file that contains it; the component gets it
+    /// absolute. Text only.
+    Param path() {
+      p().flags |= KDH_PARAM_PATH;
+      return *this;
+    }
     Param required() {
       p().flags |= KDH_PARAM_REQUIRED;
       p().default_value = detail::make_value(KDH_T_NONE);

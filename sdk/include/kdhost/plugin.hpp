@@ -85,8 +85,8 @@ struct Metric {
   virtual void result(const Call& c, const std::vector<double>& sums) = 0;
 };
 
-/// The folder that holds a named data set. With a parameter `root`: that folder, or one of `folders` in it, and no
-/// other; a relative one starts at the experiment's folder (fact "folder"). Else the first "<place>/<folder>", over the
+/// The folder that holds a named data set. With a parameter `root` (declared as a path): that folder, or one of
+/// `folders` in it, and no other. Else the first "<place>/<folder>", over the
 /// run's data places (fact "data_places") and then over `folders`, that has all of `files`, each as it is or with ".gz"
 /// at its end. Throws DataError with the places tried and `how_to_get`.
 inline std::string find_data(const Params& params, const Facts& facts, std::string_view name,
@@ -101,8 +101,7 @@ inline std::string find_data(const Params& params, const Facts& facts, std::stri
   };
   std::vector<std::string> candidates;
   if (params.has("root")) {
-    std::string root(params.text("root"));
-    if (facts.has("folder") && root.compare(0, 1, "/") != 0) root = std::string(facts.text("folder")) + "/" + root;
+    const std::string root(params.text("root"));
     candidates.push_back(root);
     for (const auto& f : folders) candidates.push_back(root + "/" + f);
   } else if (facts.has("data_places")) {

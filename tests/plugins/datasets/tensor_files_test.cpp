@@ -36,8 +36,7 @@ TEST_CASE("tensors keep their element types, and other names become fields") {
   const Folder f;
   f.write("train.safetensors", good_file());
   f.write("test.safetensors", good_file(7.5));
-  const OpenData d("kdhost.tensors", {{"train", std::string("train.safetensors")}, {"test", f / "test.safetensors"}},
-                   {{"folder", f.path()}});
+  const OpenData d("kdhost.tensors", {{"train", f / "train.safetensors"}, {"test", f / "test.safetensors"}});
   REQUIRE(d.info().n_fields == 3);
   CHECK(d.name(0) == "input");
   CHECK(d.name(1) == "label");

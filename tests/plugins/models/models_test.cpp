@@ -268,6 +268,28 @@ TEST_CASE("dropout acts in training only, and its share comes from the call", "[
   CHECK(model.forward(KDH_CALL_TRAINING)["logits"].equal(sober));
 }
 
+TEST_CASE("a perceptron whose taps nobody wants has the gradients of its layers one by one", "[models]") {
+  const at::Tensor x = generated({5, 1, 4, 4}, 3).requires_grad_();
+  ModelCase model(kLibrary, "kdhost.mlp", {{"hidden", std::vector<int64_t>{12, 8}}}, {x});
+  const auto gradients = [&](const Wants& wants) {
+    const at::Tensor logits = model.forward(KDH_CALL_TRAINING, wants)["logits"];
+    (logits * generated({5, 10}, 4)).sum().backward();
+    std::vector<at::Tensor> found{logits.detach().clone(), x.grad().clone()};
+    x.mutable_grad().reset();
+    for (std::size_t i = 0; i < model.parts().size(); ++i) {
+      found.push_back(model.parts()[i].grad().clone());
+      model.parts()[i].mutable_grad().reset();
+    }
+    return found;
+  };
+  const std::vector<at::Tensor> one_step = gradients(Wants({"logits"})), by_layers = gradients(Wants());
+  REQUIRE(one_step.size() == by_layers.size());
+  for (std::size_t i = 0; i < by_layers.size(); ++i) {
+    INFO(i);
+    CHECK((one_step[i] - by_layers[i]).abs().max().item<double>() < 1e-14);
+  }
+}
+
 TEST_CASE("initial weights follow the stated distributions", "[models]") {
   ModelCase model(kLibrary, "kdhost.cifar_resnet", {}, {images(1)});
   const auto spread = [](const at::Tensor& x) { return x.std().item<double>(); };
