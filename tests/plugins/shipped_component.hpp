@@ -22,21 +22,31 @@
 
 namespace kdhost::test {
 
-/// The component `id` of build/lib/kdhost/plugins/<library>.so.
-inline const kdh_component& shipped(const std::string& library, std::string_view id) {
+/// The plugin of build/lib/kdhost/plugins/<library>.so.
+inline const kdh_plugin& shipped_plugin(const std::string& library) {
   std::filesystem::path file = std::filesystem::path(kPluginDir) / library;
   file += ".so";
   void* handle = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (handle == nullptr) throw std::runtime_error(dlerror());
   const auto query = reinterpret_cast<kdh_plugin_query_fn>(dlsym(handle, KDH_ENTRY_SYMBOL));
   if (query == nullptr) throw std::runtime_error(file.string() + " has no " KDH_ENTRY_SYMBOL);
-  const kdh_plugin& plugin = *query(KDH_ABI_MAJOR, KDH_ABI_MINOR);
+  return *query(KDH_ABI_MAJOR, KDH_ABI_MINOR);
+}
+
+/// Its component `id`; null where it has none.
+inline const kdh_component* find_shipped(const std::string& library, std::string_view id) {
+  const kdh_plugin& plugin = shipped_plugin(library);
   for (uint64_t i = 0; i < plugin.n_components; ++i) {
-    const auto& component = *reinterpret_cast<const kdh_component*>(reinterpret_cast<const char*>(plugin.components) +
-                                                                    i * plugin.component_size);
-    if (view(component.id) == id) return component;
+    const auto* component = reinterpret_cast<const kdh_component*>(reinterpret_cast<const char*>(plugin.components) +
+                                                                   i * plugin.component_size);
+    if (view(component->id) == id) return component;
   }
-  throw std::runtime_error(file.string() + " has no component " + std::string(id));
+  return nullptr;
+}
+
+inline const kdh_component& shipped(const std::string& library, std::string_view id) {
+  if (const kdh_component* found = find_shipped(library, id)) return *found;
+  throw std::runtime_error(library + ".so has no component " + std::string(id));
 }
 
 using Settings = std::vector<std::pair<std::string, std::variant<double, std::string, bool, std::vector<int64_t>>>>;
@@ -67,8 +77,15 @@ inline Arguments arguments(const kdh_component& component, const Settings& setti
       made.add(name, std::string_view(*text));
     } else if (const auto* flag = std::get_if<bool>(&given->second)) {
       made.add(name, *flag);
+    } else if (const auto& list = std::get<std::vector<int64_t>>(given->second); param.type == KDH_T_FLOAT_LIST) {
+      const std::vector<double> numbers(list.begin(), list.end());
+      kdh_value value{};
+      value.type = KDH_T_FLOAT_LIST;
+      value.count = numbers.size();
+      value.u.floats = numbers.data();
+      made.add(name, value);
     } else {
-      made.add(name, std::span<const int64_t>(std::get<std::vector<int64_t>>(given->second)));
+      made.add(name, std::span<const int64_t>(list));
     }
   }
   if (used != settings.size())

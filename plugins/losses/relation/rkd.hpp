@@ -10,11 +10,12 @@
 // Variants  "author" (default) = RepDistiller, mdistiller, torchdistill. "mmrazor": embeddings scaled to unit L2 per
 //           sample first.
 // Embedding widths may differ. One sample gives 0, and so do two (one distance, scaled to 1).
-// Memory    the angles are N^3 numbers: they are made anchor by anchor, value and gradient together, and thrown away;
-//           the gradient can be taken once only.
+// Memory    the angles are N^3 numbers: they are made anchor by anchor, value and gradient together, and thrown away
+//           (on the CPU from products of the embeddings, rkd_relations.hpp); the gradient can be taken once only.
 #pragma once
 #include "../loss_inputs.hpp"
 #include "../softmax_rows.hpp"
+#include "rkd_relations.hpp"
 
 namespace kdhost::plugins {
 
@@ -56,18 +57,45 @@ struct RelationalKd final : Loss {
         s = normalize(s);
         t = normalize(t);
       }
+      if (s.size(0) == 1 || (distance_weight == 0 && angle_weight == 0)) {
+        accumulate(sum, s.sum() * 0.0);
+        continue;
+      }
+      s = s.contiguous();
+      t = t.contiguous();
+      if (fits_row_kernel(s)) {
+        const RkdWeights weights{distance_weight, angle_weight};
+        accumulate(sum, s.dtype() == Dtype::f32 ? on_cpu<float>(s, t, weights) : on_cpu<double>(s, t, weights));
+        continue;
+      }
       Tensor value;
-      if (s.size(0) == 1)
-        value = s.sum() * 0.0;
-      else if (distance_weight > 0)
-        value = smooth_l1_loss(distances(s), distances(t)) * distance_weight;
-      if (s.size(0) > 1 && angle_weight > 0) accumulate(value, angles(s, t) * angle_weight);
-      accumulate(sum, value ? value : s.sum() * 0.0);
+      if (distance_weight > 0) value = smooth_l1_loss(distances(s), distances(t)) * distance_weight;
+      if (angle_weight > 0) accumulate(value, angles(s, t) * angle_weight);
+      accumulate(sum, value);
     }
     return sum;
   }
 
  private:
+  template <class T>
+  static Tensor on_cpu(const Tensor& s, const Tensor& t, RkdWeights weights) {
+    const bool wants_gradient = grad_enabled() && s.requires_grad();
+    const std::int64_t n = s.size(0);
+    const RkdResult result = rkd_relations(s.data<T>(), s.size(1), t.data<T>(), t.size(1), n, weights, wants_gradient);
+    Tensor value = Tensor::of<T>({static_cast<T>(result.value)}, {});
+    if (!wants_gradient) return value;
+    Tensor gradient;
+    {
+      // The rows of `pull` sum to 0, so the mean of the embeddings can be left out; it would only cancel.
+      const NoGrad off;
+      const Tensor e = s.detach();
+      gradient =
+          matmul(Tensor::of<T>(std::vector<T>(result.pull.begin(), result.pull.end()), {n, n}), e - e.mean({0}, true));
+    }
+    return custom_grad("kdhost.rkd", KnownGradient{std::move(value), std::move(gradient)}, {s});
+  }
+
+  // Elsewhere from operators.
   static Tensor distances(const Tensor& e) {
     const std::int64_t n = e.size(0);
     const Tensor squares = square(e).sum({1});

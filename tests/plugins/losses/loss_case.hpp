@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <string>
@@ -30,24 +31,27 @@ struct Evaluated {
   }
 };
 
-/// Which library holds a loss.
+/// The shipped library that holds a loss.
 inline std::string library_of(const std::string& id) {
-  if (id == "kdhost.cross_entropy") return "kdhost_losses_supervised";
-  if (id == "kdhost.hint" || id == "kdhost.attention") return "kdhost_losses_feature";
-  for (const char* relation : {"kdhost.gram", "kdhost.fsp", "kdhost.sp", "kdhost.rkd", "kdhost.pkt"})
-    if (id == relation) return "kdhost_losses_relation";
-  return "kdhost_losses_logit";
+  for (const auto& entry : std::filesystem::directory_iterator(kPluginDir)) {
+    const std::string library = entry.path().stem().string();
+    if (library.rfind("kdhost_losses_", 0) == 0 && find_shipped(library, id) != nullptr) return library;
+  }
+  throw std::runtime_error("no shipped library has a loss " + id);
 }
 
 /// A loss bound to tensors; the student's become leaves that require a gradient.
 class LossCase {
  public:
-  LossCase(const std::string& id, const Settings& settings, const Bound& bound, uint32_t flags = KDH_CALL_TRAINING)
+  /// `facts`: what a run knows, such as "samples".
+  LossCase(const std::string& id, const Settings& settings, const Bound& bound, uint32_t flags = KDH_CALL_TRAINING,
+           Arguments facts = {})
       : flags_(flags) {
     const std::string library = library_of(id);
     const kdh_component& component = shipped(library, id);
     Creation creation;
     creation.params = arguments(component, settings);
+    creation.facts = std::move(facts);
     for (const auto& [port, value] : bound) {
       const bool learns = port.rfind("student.", 0) == 0 && at::isFloatingType(value.scalar_type());
       inputs_.emplace_back(port, learns ? value.detach().clone(at::MemoryFormat::Preserve).requires_grad_() : value);
@@ -59,9 +63,10 @@ class LossCase {
     bind();
   }
 
-  Evaluated evaluate(bool backward = true) {
+  Evaluated evaluate(bool backward = true, uint64_t random_key = 0) {
     CallSettings settings;
     settings.flags = flags_;
+    settings.random_key = random_key;
     Evaluated e{loss_->compute(parts_, settings), {}};
     if (!backward) return e;
     for (auto& [port, value] : inputs_)
@@ -73,6 +78,8 @@ class LossCase {
     return e;
   }
   Parts& parts() { return parts_; }
+  /// What the last evaluation reported beside the value.
+  const Outputs& terms() const { return loss_->terms(); }
   at::Tensor& input(std::size_t i) { return inputs_.at(i).second; }
   std::size_t inputs() const { return inputs_.size(); }
 
@@ -154,6 +161,13 @@ inline Bound labelled(at::ScalarType type = at::kDouble) {
   b.emplace_back("batch.label", y());
   return b;
 }
+/// Logits of both sides, with hard labels where given.
+inline Bound pair(const at::Tensor& s, const at::Tensor& t) { return {{"student.logits", s}, {"teacher.logits", t}}; }
+inline Bound pair(const at::Tensor& s, const at::Tensor& t, const at::Tensor& label) {
+  return {{"student.logits", s}, {"teacher.logits", t}, {"batch.label", label}};
+}
+/// The same numbers where rows are not contiguous, so that row kernels give way to composed operators.
+inline at::Tensor strided(const at::Tensor& x) { return x.t().contiguous().t(); }
 /// One tap a side.
 inline Bound tap(const at::Tensor& student, const at::Tensor& teacher) {
   return {{"student.features.0", student}, {"teacher.features.0", teacher}};

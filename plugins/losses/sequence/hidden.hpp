@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+//
+// kdhost.hid_mse, kdhost.hid_cosine, kdhost.patient: hidden states of transformers, taps [N, length, width].
+//
+//   hid_mse     mean((A(h_s) - h_t)^2)                                                       TextBrewer; 5.1 for
+//   sequences hid_cosine  mean over positions of 1 - cos(A(h_s), h_t)                       DistilBERT, Sanh et al.,
+//   arXiv 1910.01108 patient     position 0 scaled to unit L2; sum over the width of squared differences, mean over N
+//               Sun et al. (patient knowledge distillation), EMNLP 2019, arXiv 1908.09355
+//
+// Sums over taps. With a padding mask [N, length] the first two are means over the entries that count; position 0 of
+// `patient` is never padding. A is a trained linear layer where widths differ (adaptor = "auto").
+#pragma once
+#include "sequence_inputs.hpp"
+
+namespace kdhost::plugins {
+
+struct HiddenMse final : Loss {
+  static void describe(Spec& s) {
+    s.id("kdhost.hid_mse").version("1.0.0").summary("mean squared difference of hidden states, padding left out");
+    s.source("Romero et al., arXiv 1412.6550, for sequences; equal to TextBrewer's hid_mse");
+    s.details(
+        "mean((A(h_s) - h_t)^2) over the positions that the mask keeps, summed over taps [N, length, width]. A is a "
+        "trained linear layer where widths differ (adaptor = \"auto\").");
+    s.recipe(
+        "[[loss]]\nuse = \"kdhost.hid_mse\"\n"
+        "inputs = { student = [\"layer2\"], teacher = [\"layer6\"], \"batch.mask\" = \"mask\" }\n");
+    HiddenStates::describe(s);
+    describe_mask(s);
+  }
+  HiddenMse(const Params& p, const Ports& ports, Builder& b) : states_(p, ports, b) {}
+
+  Tensor compute(const Call& c) override {
+    Tensor sum;
+    for (const TapPair& p : states_.taps(c)) {
+      const Tensor mask = padding_mask(c, p.student.size(0), p.student.size(1), p.student);
+      accumulate(sum, mean_of_kept(square(p.student - p.teacher).mean({2}), mask));
+    }
+    return sum;
+  }
+
+ private:
+  HiddenStates states_;
+};
+
+struct HiddenCosine final : Loss {
+  static void describe(Spec& s) {
+    s.id("kdhost.hid_cosine").version("1.0.0").summary("1 - cosine of hidden states, padding left out");
+    s.source("Sanh et al., DistilBERT, arXiv 1910.01108");
+    s.details(
+        "mean of 1 - cos(A(h_s), h_t) over the positions that the mask keeps, summed over taps [N, length, width]; a "
+        "zero vector has cosine 0. A is a trained linear layer where widths differ (adaptor = \"auto\").");
+    s.recipe(
+        "[[loss]]\nuse = \"kdhost.hid_cosine\"\n"
+        "inputs = { student = [\"layer6\"], teacher = [\"layer12\"], \"batch.mask\" = \"mask\" }\n");
+    HiddenStates::describe(s);
+    describe_mask(s);
+  }
+  HiddenCosine(const Params& p, const Ports& ports, Builder& b) : states_(p, ports, b) {}
+
+  Tensor compute(const Call& c) override {
+    Tensor sum;
+    for (const TapPair& p : states_.taps(c)) {
+      const Tensor mask = padding_mask(c, p.student.size(0), p.student.size(1), p.student);
+      const Tensor cosine = (normalize(p.student, 2.0, 2) * normalize(p.teacher, 2.0, 2)).sum({2});
+      accumulate(sum, mean_of_kept(1.0 - cosine, mask));
+    }
+    return sum;
+  }
+
+ private:
+  HiddenStates states_;
+};
+
+struct Patient final : Loss {
+  static void describe(Spec& s) {
+    s.id("kdhost.patient")
+        .version("1.0.0")
+        .summary("patient distillation: the first position's state, scaled to length 1");
+    s.source("Sun, Cheng, Gan, Liu, Patient Knowledge Distillation for BERT, EMNLP 2019, arXiv 1908.09355");
+    s.details(
+        "h = state of position 0 scaled to unit L2; mean over samples of the sum over the width of (h_s - h_t)^2, "
+        "summed over taps [N, length, width]. Where widths differ a linear layer on the student is trained (adaptor = "
+        "\"auto\").");
+    s.recipe(
+        "[[loss]]\nuse = \"kdhost.patient\"\nweight = 100.0\n"
+        "inputs = { student = [\"layer1\", \"layer2\"], teacher = [\"layer2\", \"layer4\"] }\n");
+    HiddenStates::describe(s);
+  }
+  Patient(const Params& p, const Ports& ports, Builder& b) : states_(p, ports, b) {}
+
+  Tensor compute(const Call& c) override {
+    Tensor sum;
+    for (const TapPair& p : states_.taps(c)) {
+      const auto first = [](const Tensor& h) { return normalize(h.select(1, 0)); };
+      accumulate(sum, square(first(p.student) - first(p.teacher)).sum() / static_cast<double>(p.student.size(0)));
+    }
+    return sum;
+  }
+
+ private:
+  HiddenStates states_;
+};
+
+}  // namespace kdhost::plugins
