@@ -11,7 +11,7 @@
 // Variants  "mse" (default) = RepDistiller, mdistiller; TextBrewer's hid_mse for sequences.
 //           "mmrazor_l2": both flattened and scaled to unit L2 per sample, sum of squares / N.
 #pragma once
-#include "../loss_inputs.hpp"
+#include "adaptors.hpp"
 
 namespace kdhost::plugins {
 
@@ -42,9 +42,8 @@ struct Hint final : Loss {
 
   Hint(const Params& p, const Ports& ports, Builder& b) : unit_length_(p.text("variant") == "mmrazor_l2") {
     if (p.text("adaptor") == "none") return;
-    const std::int64_t taps = std::min(ports.count("student.features"), ports.count("teacher.features"));
-    for (std::int64_t i = 0; i < taps; ++i)
-      regressors_.push_back(regressor(ports, static_cast<std::size_t>(i), b.scope("regressor" + std::to_string(i))));
+    for (std::size_t i = 0; i < bound_pairs(ports); ++i)
+      regressors_.push_back(regressor(ports, i, b.scope("regressor" + std::to_string(i))));
   }
 
   Tensor compute(const Call& c) override {
@@ -67,54 +66,25 @@ struct Hint final : Loss {
  private:
   /// What stands between student and teacher at one tap; nothing where the shapes of vectors agree.
   struct Regressor {
-    enum class Kind { identity, linear, convolution, transposed } kind = Kind::identity;
-    nn::Linear linear{};
-    nn::Conv2d conv{};
-    nn::ConvTranspose2d transposed{};
-    nn::BatchNorm2d norm{};
+    std::optional<nn::Linear> linear{};
+    std::optional<SizeRegressor> maps{};
 
     Tensor operator()(const Call& c, const Tensor& x) const {
-      if (kind == Kind::identity) return x;
-      if (kind == Kind::linear) return linear(c, x);
-      return relu(norm(c, kind == Kind::convolution ? conv(c, x) : transposed(c, x)));
+      if (linear) return (*linear)(c, x);
+      return maps ? relu((*maps)(c, x)) : x;
     }
   };
 
   static Regressor regressor(const Ports& ports, std::size_t tap, const Builder& b) {
     const std::string student = tap_name("student", tap), teacher = tap_name("teacher", tap);
     const Shape s = ports.shape(student), t = ports.shape(teacher);
-    const auto refuse = [&](const std::string& expected) {
-      throw std::invalid_argument("tap " + std::to_string(tap) + ": '" + student + "' is " + to_string(s) + " and '" +
-                                  teacher + "' is " + to_string(t) + ", expected " + expected);
-    };
+    if (s.size() != t.size() || s.size() < 2)
+      refuse_ports(ports, tap, "taps of the same kind: maps, vectors or sequences");
     Regressor r;
-    if (s.size() != t.size() || s.size() < 2) refuse("taps of the same kind: maps, vectors or sequences");
-    if (s.size() != 4) {
-      if (s.back() == t.back()) return r;
-      r.kind = Regressor::Kind::linear;
+    if (s.size() == 4)
+      r.maps = size_regressor(ports, tap, b);
+    else if (s.back() != t.back())
       r.linear = b.linear("linear", ports.size(student, -1), ports.size(teacher, -1));
-      return r;
-    }
-    const std::int64_t in = ports.size(student, 1), out = ports.size(teacher, 1);
-    const std::int64_t hs = ports.size(student, 2), ht = ports.size(teacher, 2);
-    const std::int64_t ws = ports.size(student, 3), wt = ports.size(teacher, 3);
-    nn::ConvOptions two;
-    two.stride = 2;
-    two.padding = 1;
-    r.kind = Regressor::Kind::convolution;
-    if (hs == 2 * ht && ws == 2 * wt) {
-      r.conv = b.conv2d("conv", in, out, 3, two);
-    } else if (2 * hs == ht && 2 * ws == wt) {
-      r.kind = Regressor::Kind::transposed;
-      r.transposed = b.conv_transpose2d("conv", in, out, 4, two);
-    } else if (hs >= ht && ws >= wt) {
-      r.conv = b.conv2d("conv", in, out, {1 + hs - ht, 1 + ws - wt});
-    } else {
-      refuse(
-          "sizes that a regressor can join: the student's at least the teacher's, or exactly half of it; choose other "
-          "taps");
-    }
-    r.norm = b.batch_norm2d("norm", out);
     return r;
   }
 
