@@ -24,8 +24,7 @@ inline void check_samples(std::string_view port, const Tensor& x) {
 }
 
 /// Logits as rows [N, C] in float32 or float64: [N, C, H, W] becomes [N*H*W, C], one row a position.
-inline Tensor logit_rows(const Call& c, std::string_view port) {
-  Tensor z = c[port];
+inline Tensor logit_rows(std::string_view port, Tensor z) {
   if (z.dim() != 2 && z.dim() != 4) refuse_shape(port, z, "[N, C] (or [N, C, H, W] for one prediction a position)");
   check_samples(port, z);
   if (!is_floating(z.dtype()))
@@ -34,6 +33,7 @@ inline Tensor logit_rows(const Call& c, std::string_view port) {
   if (z.dim() == 4) z = z.permute({0, 2, 3, 1}).reshape({-1, z.size(1)});
   return at_least_float32(z);
 }
+inline Tensor logit_rows(const Call& c, std::string_view port) { return logit_rows(port, c[port]); }
 
 /// Logits of both sides, equal in shape and dtype; the teacher's without gradient.
 struct LogitPair {
@@ -41,18 +41,19 @@ struct LogitPair {
   std::int64_t classes() const { return student.size(1); }
 };
 
-inline LogitPair logit_pair(const Call& c) {
-  const Tensor z_s = c["student.logits"];
-  const Tensor z_t = c["teacher.logits"];
+/// The student's logits with those of a teacher, bound to `teacher_port`.
+inline LogitPair logit_pair(const Tensor& z_s, std::string_view teacher_port, const Tensor& z_t) {
   if (z_s.dim() > 1 && z_t.dim() == z_s.dim() && z_s.size(1) != z_t.size(1))
-    throw std::invalid_argument("'student.logits' has " + std::to_string(z_s.size(1)) +
-                                " classes and 'teacher.logits' has " + std::to_string(z_t.size(1)) +
+    throw std::invalid_argument("'student.logits' has " + std::to_string(z_s.size(1)) + " classes and '" +
+                                std::string(teacher_port) + "' has " + std::to_string(z_t.size(1)) +
                                 ", expected the same number; choose a teacher with the classes of the data set");
-  LogitPair p{logit_rows(c, "student.logits"), logit_rows(c, "teacher.logits").detach()};
-  if (z_s.shape() != z_t.shape())
-    refuse_shape("teacher.logits", z_t, to_string(z_s.shape()) + " like 'student.logits'");
+  LogitPair p{logit_rows("student.logits", z_s), logit_rows(teacher_port, z_t).detach()};
+  if (z_s.shape() != z_t.shape()) refuse_shape(teacher_port, z_t, to_string(z_s.shape()) + " like 'student.logits'");
   if (p.teacher.dtype() != p.student.dtype()) p.teacher = p.teacher.to(p.student.dtype());
   return p;
+}
+inline LogitPair logit_pair(const Call& c) {
+  return logit_pair(c["student.logits"], "teacher.logits", c["teacher.logits"]);
 }
 
 inline void need_two_classes(const LogitPair& p) {

@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // Value and gradient of a softmax loss in one go, row by row over raw memory: maximum, exponentials and sums, then the
-// gradient with respect to the student's logits. Used by kdhost.kd and kdhost.cross_entropy on the CPU; composed of
-// operators the same needs about eight passes and as many temporary tensors.
+// gradient with respect to the student's logits; composed of operators the same needs about eight passes and as many
+// temporary tensors. Here are the kernel of kdhost.cross_entropy and what all row kernels share; those of the
+// distillation losses are in logit/.
 #pragma once
 #include <kdhost/plugin.hpp>
 
 #include <cstdint>
 
 namespace kdhost::plugins {
-
-/// KL or cross-entropy between softmax(teacher * inv_temperature) and softmax(student * inv_temperature), rows of
-/// `classes` contiguous numbers.
-template <class T>
-struct KdRows {
-  const T* student;
-  const T* teacher;
-  T* gradient;    ///< receives gradient_scale * (p_s - p_t); null when nobody wants it
-  double* value;  ///< receives the sum over classes of each row, unscaled
-  std::int64_t classes;
-  T inv_temperature;
-  T gradient_scale;
-  bool cross_entropy;  ///< -sum p_t log p_s instead of sum p_t (log p_t - log p_s)
-};
 
 /// Cross-entropy with hard labels.
 template <class T>
@@ -39,8 +26,6 @@ struct CrossEntropyRows {
 };
 
 /// Rows [begin, end). Values do not depend on how the rows are cut into pieces.
-void kd_rows(const KdRows<float>& k, std::int64_t begin, std::int64_t end) noexcept;
-void kd_rows(const KdRows<double>& k, std::int64_t begin, std::int64_t end) noexcept;
 void cross_entropy_rows(const CrossEntropyRows<float>& k, std::int64_t begin, std::int64_t end) noexcept;
 void cross_entropy_rows(const CrossEntropyRows<double>& k, std::int64_t begin, std::int64_t end) noexcept;
 
@@ -65,5 +50,23 @@ struct KnownGradient {
     return {saved[0] * grad};
   }
 };
+
+/// factor * the sum of a kernel's row values, with its gradient where one is wanted. `rows` lacks `gradient` and
+/// `value`; run(rows, begin, end) computes some of its rows. Values do not depend on how the rows are cut into pieces.
+template <class T, class Rows, class Run>
+Tensor sum_of_rows(std::string_view name, const Tensor& student, double factor, Rows rows, const Run& run) {
+  const std::int64_t n = student.size(0), classes = student.size(1);
+  const bool wants_gradient = grad_enabled() && student.requires_grad();
+  Tensor gradient = wants_gradient ? Tensor::empty(student.shape(), student.dtype(), student) : Tensor();
+  std::vector<double> values(static_cast<std::size_t>(n));
+  rows.gradient = wants_gradient ? gradient.mutable_data<T>() : nullptr;
+  rows.value = values.data();
+  parallel_for(n, row_grain(classes), [&](std::int64_t begin, std::int64_t end) { run(rows, begin, end); });
+  double sum = 0;
+  for (const double v : values) sum += v;
+  Tensor value = Tensor::of<T>({static_cast<T>(sum * factor)}, {});
+  if (!wants_gradient) return value;
+  return custom_grad(name, KnownGradient{std::move(value), std::move(gradient)}, {student});
+}
 
 }  // namespace kdhost::plugins

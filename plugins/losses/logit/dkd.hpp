@@ -11,8 +11,11 @@
 //           2403.01427).
 // Default = mdistiller. Its ramp over the first 20 epochs is a [[schedule]] on the term's weight.
 // Numerics  the other classes are selected, not masked by a large number; log b from logsumexp, never the log of a
-//           summed softmax.
+//           summed softmax. On the CPU with contiguous logits a row at a time, value and gradient together
+//           (label_rows.cpp).
 #pragma once
+#include "label_rows.hpp"
+#include "logit_source.hpp"
 #include "standardize.hpp"
 
 namespace kdhost::plugins {
@@ -20,17 +23,19 @@ namespace kdhost::plugins {
 struct Dkd final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.dkd")
-        .version("1.0.0")
+        .version("1.1.0")
         .summary("decoupled distillation: target class and other classes weighted apart");
     s.source(
         "Zhao, Cui, Song, Qiu, Liang, Decoupled Knowledge Distillation, CVPR 2022, arXiv 2203.08679; default = "
         "mdistiller");
     s.details(
         "alpha TCKD + beta NCKD. TCKD: KL of (p_y, 1 - p_y), NCKD: KL of the softmax over the C-1 other logits, both "
-        "at T, times "
-        "T^2, mean over samples. Needs hard labels and at least two classes; with two classes NCKD is exactly 0. "
-        "reduction = "
-        "\"sum\" is N times larger (MMRazor). standardize = true standardises each row of logits first.");
+        "at T, times T^2, mean over samples. Needs hard labels and at least two classes; with two classes NCKD is "
+        "exactly 0. reduction = \"sum\" is N times larger (MMRazor). standardize = true standardises each row of "
+        "logits "
+        "first. Several teachers: see combine. On the CPU with contiguous logits the gradient is computed together "
+        "with "
+        "the value and can be taken once only (create_graph is refused).");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.dkd\"\nweight = 1.0\nparams = { beta = 8.0 }\n\n[[schedule]]\ntarget = "
         "\"loss.dkd.weight\"\n"
@@ -39,35 +44,30 @@ struct Dkd final : Loss {
     s.number("beta", 8.0).at_least(0.0).doc("weight of the other classes' part; the sensitive one").schedulable();
     s.number("temperature", 4.0).above(0.0).doc("softens both sides").schedulable();
     s.choice("reduction", {"batchmean", "sum"}).doc("divide by N or by nothing");
-    s.flag("standardize", false).doc("standardise each row of logits first, both sides");
-    s.input("student.logits").doc("[N, C]");
-    s.input("teacher.logits").doc("[N, C]");
-    s.input("batch.label").doc("int64 [N], hard labels");
+    Standardize::describe(s);
+    LogitSource::describe(s, Labels::hard);
   }
 
-  explicit Dkd(const Params& p) : sum_(p.text("reduction") == "sum"), standardize_(p.flag("standardize")) {}
+  Dkd(const Params& p, const Ports& ports, Builder&)
+      : logits_(p, ports), sum_(p.text("reduction") == "sum"), standardized_(p.flag("standardize")) {}
 
   Tensor compute(const Call& c) override {
-    LogitPair z = logit_pair(c);
+    const double temperature = c.number("temperature");
+    LogitPair z = logits_.pair(c, temperature);
     need_two_classes(z);
     const std::int64_t n = z.student.size(0), classes = z.classes();
-    const Tensor y = hard_labels(c, n, classes).unsqueeze(1);
-    if (standardize_) {
-      warn_if_two_classes(z, warn_);
-      z = {standardized(z.student), standardized(z.teacher)};
-    }
-    const double temperature = c.number("temperature");
-    // Columns of the other classes: 0 ... C-2, moved up by one from y on.
-    const Tensor column = arange(classes - 1, Dtype::i64, y).unsqueeze(0);
-    const Tensor others = column + ge(column, y).to(Dtype::i64);
-    const Parts s = parts(z.student / temperature, y, others);
-    const Tensor value = [&] {
-      const Parts t = parts(z.teacher / temperature, y, others);
-      const Tensor target = exp(t.log_y) * (t.log_y - s.log_y) + exp(t.log_rest) * (t.log_rest - s.log_rest);
-      const Tensor rest = exp(t.log_q) * (t.log_q - s.log_q);
-      return target.sum() * c.number("alpha") + rest.sum() * c.number("beta");
-    }();
-    return value * (temperature * temperature / (sum_ ? 1.0 : static_cast<double>(n)));
+    const Tensor label = hard_labels(c, n, classes);
+    if (standardized_) z = standardize_(z);
+    const double alpha = c.number("alpha"), beta = c.number("beta");
+    const double factor = temperature * temperature / (sum_ ? 1.0 : static_cast<double>(n));
+    if (fits_row_kernel(z.student) && fits_row_kernel(z.teacher))
+      return sum_of_label_rows("kdhost.dkd", z, label, {1.0 / temperature, alpha, beta, factor, factor / temperature},
+                               {dkd_rows, dkd_rows});
+    const OtherClasses others(label, classes);
+    const Parts s = parts(z.student / temperature, others), t = parts(z.teacher / temperature, others);
+    const Tensor target = exp(t.log_y) * (t.log_y - s.log_y) + exp(t.log_rest) * (t.log_rest - s.log_rest);
+    const Tensor rest = exp(t.log_q) * (t.log_q - s.log_q);
+    return (target.sum() * alpha + rest.sum() * beta) * factor;
   }
 
  private:
@@ -75,14 +75,15 @@ struct Dkd final : Loss {
     Tensor log_y, log_rest;  // log b, [N, 1]
     Tensor log_q;            // [N, C-1]
   };
-  static Parts parts(const Tensor& z, const Tensor& y, const Tensor& others) {
-    const Tensor rest = z.gather(1, others);
+  static Parts parts(const Tensor& z, const OtherClasses& classes) {
+    const Tensor rest = classes.others_of(z);
     const Tensor all = logsumexp(z, 1, true);
-    return {z.gather(1, y) - all, logsumexp(rest, 1, true) - all, log_softmax(rest, 1)};
+    return {classes.label_of(z) - all, logsumexp(rest, 1, true) - all, log_softmax(rest, 1)};
   }
 
-  bool sum_, standardize_;
-  WarnOnce warn_;
+  LogitSource logits_;
+  Standardize standardize_;
+  bool sum_, standardized_;
 };
 
 }  // namespace kdhost::plugins

@@ -72,25 +72,12 @@ struct CrossEntropy final : Loss {
     for (std::int64_t i = 0; i < rows; ++i) counted += label[i * stride] != ignored;
     const double share = 1.0 / static_cast<double>(std::max<std::int64_t>(1, counted));
 
-    const bool wants_gradient = grad_enabled() && z.requires_grad();
-    Tensor gradient = wants_gradient ? Tensor::empty(z.shape(), z.dtype(), z) : Tensor();
-    std::vector<double> values(static_cast<std::size_t>(rows));
-    const CrossEntropyRows<T> work{z.data<T>(),
-                                   label,
-                                   stride,
-                                   ignored,
-                                   wants_gradient ? gradient.mutable_data<T>() : nullptr,
-                                   values.data(),
-                                   classes,
-                                   static_cast<T>(smoothing),
-                                   static_cast<T>(share)};
-    parallel_for(rows, row_grain(classes),
-                 [&](std::int64_t begin, std::int64_t end) { cross_entropy_rows(work, begin, end); });
-    double sum = 0;
-    for (const double v : values) sum += v;
-    Tensor value = Tensor::of<T>({static_cast<T>(sum * share)}, {});
-    if (!wants_gradient) return value;
-    return custom_grad("kdhost.cross_entropy", KnownGradient{std::move(value), std::move(gradient)}, {z});
+    const CrossEntropyRows<T> work{
+        z.data<T>(),          label, stride, ignored, nullptr, nullptr, classes, static_cast<T>(smoothing),
+        static_cast<T>(share)};
+    return sum_of_rows<T>(
+        "kdhost.cross_entropy", z, share, work,
+        [](const CrossEntropyRows<T>& k, std::int64_t begin, std::int64_t end) { cross_entropy_rows(k, begin, end); });
   }
 };
 
