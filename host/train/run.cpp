@@ -4,7 +4,6 @@
 #include <ATen/Context.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 
@@ -48,6 +47,22 @@ int64_t parameters_of(const ModelInstance& model) {
   return n;
 }
 
+/// A parameter of one value; empty for lists, and for those without a value.
+std::string setting_text(const kdh_value& value) {
+  switch (value.type) {
+    case KDH_T_STRING:
+      return {value.u.s, value.count};
+    case KDH_T_BOOL:
+      return value.u.i != 0 ? "true" : "false";
+    case KDH_T_INT:
+      return std::to_string(value.u.i);
+    case KDH_T_FLOAT:
+      return to_toml(Value(value.u.f));
+    default:
+      return {};
+  }
+}
+
 std::vector<std::string> plan_lines(Assembly& a, const TeacherOutputs* outputs) {
   const Experiment& e = a.experiment();
   std::vector<std::string> lines;
@@ -81,11 +96,8 @@ std::vector<std::string> plan_lines(Assembly& a, const TeacherOutputs* outputs) 
                            std::string(t.loss->id()) + "), weight " + to_toml(Value(t.base_weight));
         const auto values = t.loss->params().values();
         for (std::size_t i = 0; i < values.size(); ++i) {
-          if (values[i].value.type == KDH_T_STRING)
-            line += ", " + std::string(view(values[i].name)) + " " +
-                    std::string(values[i].value.u.s, values[i].value.count);
-          else if (const double v = t.loss->params().number(i); !std::isnan(v))
-            line += ", " + std::string(view(values[i].name)) + " " + to_toml(Value(v));
+          if (const std::string text = setting_text(values[i].value); !text.empty())
+            line += ", " + std::string(view(values[i].name)) + " " + text;
         }
         lines.push_back(line);
       }

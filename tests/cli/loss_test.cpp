@@ -102,15 +102,44 @@ TEST_CASE("a gap in the numbers of a list port is an error, not a shorter list")
   CHECK(contains(answer.err, "error: in.safetensors: has no tensor 'student.features.1', which kdhost.hint needs.\n"));
 }
 
+TEST_CASE("a memory bank in the file tells how many samples there are, and its rows are the loss's state") {
+  const Program p;
+  const auto unit = [](const at::Tensor& x) { return x / x.norm(2, 1, true); };
+  const at::Tensor student = pattern({2, 3}, 0.2), teacher = pattern({2, 3}, 0.9);
+  const at::Tensor banks[2] = {unit(pattern({5, 3}, 1.0)), unit(pattern({5, 3}, 2.0))};
+  const at::Tensor index = at::tensor({0, 3, 4, 1, 2, 4}, at::kLong).reshape({2, 3});
+  const std::vector<NamedTensor> tensors{{"student.features.0", student},  {"teacher.features.0", teacher},
+                                         {"batch.index", at::arange(2)},   {"batch.contrast_index", index},
+                                         {"state.bank_student", banks[0]}, {"state.bank_teacher", banks[1]}};
+  save(p, "in.safetensors", tensors);
+  const Answer answer = p.kdhost("loss kdhost.crd --inputs in.safetensors --set 'adaptor=\"none\"'");
+  REQUIRE(answer.exit == 0);
+  double wanted = 0;
+  for (const auto& [anchor, bank] : {std::pair<at::Tensor, at::Tensor>{student, banks[1]}, {teacher, banks[0]}}) {
+    const at::Tensor raised = (unit(anchor).matmul(bank.t()).gather(1, index) / 0.07).exp();
+    const at::Tensor o = raised / (raised.mean() * 5);
+    const double c = 2.0 / 5.0;
+    const at::Tensor positive = o.select(1, 0), negative = o.slice(1, 1);
+    wanted -=
+        ((positive / (positive + c + 1e-7)).log().sum() + (c / (negative + c + 1e-7)).log().sum()).item<double>() / 2;
+  }
+  CHECK(std::stod(answer.out) == Approx(wanted).epsilon(1e-10));
+
+  save(p, "without.safetensors", {tensors.begin(), tensors.begin() + 4});
+  const Answer without = p.kdhost("loss kdhost.crd --inputs without.safetensors --set 'adaptor=\"none\"'");
+  CHECK(without.exit != 0);
+  CHECK(contains(without.err, "(kdhost loss: give state.bank_student and state.bank_teacher)"));
+}
+
 TEST_CASE("mistakes in the loss's id and parameters are exit 3 with the nearest name") {
   const Program p;
   save(p, "in.safetensors", {{"student.logits", pattern({4, 3}, 0.0)}, {"teacher.logits", pattern({4, 3}, 1.0)}});
   const Answer parameter = p.kdhost("loss kdhost.kd --inputs in.safetensors --set temprature=4");
   CHECK(parameter.exit == 3);
   CHECK(contains(parameter.err, "Did you mean 'temperature'?"));
-  const Answer id = p.kdhost("loss kdhost.kb --inputs in.safetensors");
+  const Answer id = p.kdhost("loss kdhost.logit_mze --inputs in.safetensors");
   CHECK(id.exit == 3);
-  CHECK(contains(id.err, "Did you mean 'kdhost.kd'?"));
+  CHECK(contains(id.err, "Did you mean 'kdhost.logit_mse'?"));
   const Answer range = p.kdhost("loss kdhost.kd --inputs in.safetensors --set temperature=0");
   CHECK(range.exit == 3);
   CHECK(contains(range.err, "--set temperature=0"));

@@ -80,8 +80,9 @@ TEST_CASE("check prints the plan of a run that can start, trains nothing and lea
         "data      kdhost.synthetic: 64 training, 16 validation, 40 test samples; batch 16\n"
         "teacher   kdhost.mlp, 340 parameters, trained by DIR/teacher.toml\n"
         "student   kdhost.mlp, 88 parameters, fp32\n"
-        "loss      cross_entropy (kdhost.cross_entropy), weight 0.5, label_smoothing 0.0, ignore_index -100.0\n"
-        "loss      kd (kdhost.kd), weight 0.5, temperature 4.0, form kl, scale t2, reduction batchmean\n"
+        "loss      cross_entropy (kdhost.cross_entropy), weight 0.5, label_smoothing 0.0, ignore_index -100\n"
+        "loss      kd (kdhost.kd), weight 0.5, temperature 4.0, form kl, scale t2, reduction batchmean, standardize "
+        "false, combine mean_logits\n"
         "training  2 seeds, distilled and alone, 16 steps each, adam, learning rate 0.02\n"
         "tiny.toml: nothing wrong.\n");
   CHECK(check.err.empty());

@@ -129,7 +129,7 @@ error: mistake.toml:6:1: teacher 'teacher' gives 4 classes.
     "shapes that cannot match": (
         {"loss ": 'use = "kdhost.hint"\nparams = { adaptor = "none" }\n'
                   'inputs = { student = ["hidden1"], teacher = ["hidden1"] }'}, 5, """
-error: mistake.toml:16:7: loss 'kdhost.hint' of PLUGINS/kdhost_losses_feature.so, in compute: tap 0: 'student.features.0' is [8, 8] and 'teacher.features.0' is [8, 12], expected equal shapes, since adaptor = "none"
+error: mistake.toml:16:7: loss 'kdhost.hint' of PLUGINS/kdhost_losses_adaptor.so, in compute: tap 0: 'student.features.0' is [8, 8] and 'teacher.features.0' is [8, 12], expected equal shapes, since adaptor = "none"
 """),
     "loss that does not reach the student": (zoo("without_gradient"), 3, """
 error: mistake.toml:17:7: loss 'without_gradient': it never reaches the student: its gradient is zero for every trained parameter.
@@ -223,20 +223,20 @@ error: mistake.toml:17:7: loss 'zoo.unknown_input' of ZOO/misbehaving.so, in com
 error: mistake.toml:2:12: ZOO/no_record.so: has no plugin record (ELF section .kdhost).
   Expected a plugin of kdhost. If it is one, end one of its sources with KDHOST_PLUGIN(...) and build it with kdhost_add_plugin."""),
     "label out of range": ({"data": TENSORS.format(3)}, 4, """
-error: mistake.toml:3:7: data set 'kdhost.tensors' of PLUGINS/kdhost_datasets.so, in create: data.safetensors: record 3 has label 3; expected 0..2.
+error: mistake.toml:3:7: data set 'kdhost.tensors' of PLUGINS/kdhost_datasets.so, in create: FOLDER/data.safetensors: record 3 has label 3; expected 0..2.
     Repair the label, or set params = { classes = ... }."""),
     "missing data": ({"data": TENSORS.format(3).replace('train = "data.', 'train = "absent.')}, 4, """
-error: mistake.toml:3:7: data set 'kdhost.tensors' of PLUGINS/kdhost_datasets.so, in create: absent.safetensors: cannot be opened (No such file or directory); expected a readable file.
+error: mistake.toml:3:7: data set 'kdhost.tensors' of PLUGINS/kdhost_datasets.so, in create: FOLDER/absent.safetensors: cannot be opened (No such file or directory); expected a readable file.
     Check the path."""),
     "truncated IDX": (digits("cut"), 4, """
-error: mistake.toml:3:7: data set 'kdhost.mnist' of PLUGINS/kdhost_datasets.so, in create: cut/train-images-idx3-ubyte: has 1583 bytes; expected 1584 bytes, as its header says ([2, 28, 28] of uint8).
+error: mistake.toml:3:7: data set 'kdhost.mnist' of PLUGINS/kdhost_datasets.so, in create: FOLDER/cut/train-images-idx3-ubyte: has 1583 bytes; expected 1584 bytes, as its header says ([2, 28, 28] of uint8).
     The file is damaged or incomplete: fetch it again."""),
     "IDX label out of range": (digits("range"), 4, """
-error: mistake.toml:3:7: data set 'kdhost.mnist' of PLUGINS/kdhost_datasets.so, in create: range/train-labels-idx1-ubyte: record 1 has label 10; expected 0..9.
+error: mistake.toml:3:7: data set 'kdhost.mnist' of PLUGINS/kdhost_datasets.so, in create: FOLDER/range/train-labels-idx1-ubyte: record 1 has label 10; expected 0..9.
     Check that the file belongs to this data set, or fetch it again."""),
     "CIFAR of the wrong length": (
         {"data": 'use = "kdhost.cifar10"\nparams = { root = "cifar" }', "train": "steps = 4"}, 4, """
-error: mistake.toml:3:7: data set 'kdhost.cifar10' of PLUGINS/kdhost_datasets.so, in create: cifar/test_batch.bin: has 3074 bytes, which is 1 records and 1 bytes; expected whole records of 3073 bytes, at least one.
+error: mistake.toml:3:7: data set 'kdhost.cifar10' of PLUGINS/kdhost_datasets.so, in create: FOLDER/cifar/test_batch.bin: has 3074 bytes, which is 1 records and 1 bytes; expected whole records of 3073 bytes, at least one.
     The file is damaged or incomplete, or of another CIFAR version: fetch it again."""),
     "numbers that diverge": ({"optimizer": 'use = "sgd"\nlr = 1e30', "train": "steps = 60"}, 6, """
 error: mistake.toml:14:7: step 2, loss 'cross_entropy': its value is nan.

@@ -24,7 +24,7 @@
 namespace kdhost::test {
 namespace {
 
-constexpr int64_t kSamples = 6, kClasses = 10;
+constexpr int64_t kSamples = 8, kClasses = 10;
 
 using Bound = std::vector<std::pair<std::string, at::Tensor>>;
 using Tensors = std::map<std::string, at::Tensor>;
@@ -51,22 +51,27 @@ std::vector<Shipped> all_of(kdh_kind kind) {
   return list;
 }
 
-// Settings without which a component cannot be made.
+// Settings without which a component cannot be made, or cannot do with the ports that are bound here.
 Settings settings_of(const kdh_component& component) {
   Settings settings;
+  if (view(component.id) == "kdhost.ofd") settings.emplace_back("margin", -0.5);
+  const std::map<std::string, Settings::value_type::second_type> known = {
+      {"mean", std::vector<int64_t>{2}}, {"std", std::vector<int64_t>{2}}, {"batch_size", double{kSamples}}};
   for (uint64_t i = 0; i < component.n_params; ++i) {
     const std::string name(view(component.params[i].name));
     if ((component.params[i].flags & KDH_PARAM_REQUIRED) == 0) continue;
-    if (name != "mean" && name != "std") FAIL("no value is known here for the required parameter " << name);
-    settings.emplace_back(name, 0.5);
+    if (known.count(name) == 0) FAIL("no value is known here for the required parameter " << name);
+    settings.emplace_back(name, known.at(name));
   }
   return settings;
 }
 
-/// One way of filling the ports: a shape for each tap of a side, and the inputs of models and transforms.
+/// One way of filling the ports: a shape for each tap of a side, the inputs of models and transforms, the logits.
 struct Filling {
   std::vector<std::vector<int64_t>> taps;
   std::vector<int64_t> input;
+  std::vector<int64_t> logits = {kSamples, kClasses};
+  bool hard_labels = true;  ///< else numbers in the shape of the logits
 };
 
 const std::vector<Filling>& fillings() {
@@ -74,18 +79,21 @@ const std::vector<Filling>& fillings() {
       {{{kSamples, 8, 8, 8}, {kSamples, 16, 8, 8}, {kSamples, 16, 4, 4}}, {kSamples, 3, 32, 32}},
       {{{kSamples, 8, 8, 8}, {kSamples, 8, 8, 8}}, {kSamples, 1, 28, 28}},
       {{{kSamples, 8, 8, 8}}, {kSamples, 20}},
-      {{{kSamples, 12}}, {kSamples, 1, 32, 32}},
-      {{{kSamples, 5, 12}}, {kSamples, 8, 8}},
+      {{{kSamples, 12}}, {kSamples, 1, 32, 32}, {kSamples, kClasses}, false},
+      {{{kSamples, 5, 12}}, {kSamples, 8, 8}, {kSamples, 5, kClasses}},
   };
   return list;
 }
 
 at::Tensor tensor_for(const std::string& port, const Filling& filling, uint64_t seed) {
   const std::string rest = port.substr(port.find('.') + 1);
-  if (rest == "logits") return generated({kSamples, kClasses}, seed) * 3;
+  if (rest == "logits") return generated(filling.logits, seed) * 3;
+  if (rest == "label" && !filling.hard_labels) return generated(filling.logits, seed).abs();
   if (rest == "input") return generated(filling.input, seed);
   if (rest == "label") return at::arange(kSamples, at::kLong).remainder(kClasses);
   if (rest == "index") return at::arange(kSamples, at::kLong);
+  if (rest == "classifier.weight") return generated({kClasses, filling.taps.front().at(1)}, seed);
+  if (rest == "classifier.bias") return generated({kClasses}, seed);
   if (rest == "mask") return at::ones({kSamples, filling.taps.front().at(1)}, at::kLong);
   return generated(filling.taps.front(), seed);
 }
@@ -198,7 +206,8 @@ Tensors run_model(const Shipped& c, const Bound& bound, at::Device device) {
 
 Tensors run_transform(const Shipped& c, const Bound& bound, at::Device device) {
   TransformInstance transform(origin(*c.component, c.library, "data.transform.it"), creation_of(*c.component, bound));
-  set_inputs(transform.inputs(), *c.component, on_device(bound, device, /*student_learns=*/false));
+  const Bound inputs = on_device(bound, device, /*student_learns=*/false);  // lent to the instance
+  set_inputs(transform.inputs(), *c.component, inputs);
   std::vector<uint64_t> keys;
   for (int64_t i = 0; i < kSamples; ++i) keys.push_back(static_cast<uint64_t>(77 + i * 1'000'003));
   CallSettings settings = training_on(device);
@@ -212,7 +221,8 @@ Tensors run_transform(const Shipped& c, const Bound& bound, at::Device device) {
 
 Tensors run_metric(const Shipped& c, const Bound& bound, at::Device device) {
   MetricInstance metric(origin(*c.component, c.library, "metric.it"), creation_of(*c.component, bound));
-  set_inputs(metric.inputs(), *c.component, on_device(bound, device, /*student_learns=*/false));
+  const Bound inputs = on_device(bound, device, /*student_learns=*/false);  // lent to the instance
+  set_inputs(metric.inputs(), *c.component, inputs);
   CallSettings settings;
   settings.device = device;
   metric.reset();
