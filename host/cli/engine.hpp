@@ -21,6 +21,8 @@ RunInput read_run_input(const std::string& file, const Options& options);
 void run_file(const Options& options, const std::string& file);
 /// kdhost check FILE: everything but the training.
 void check_file(const Options& options);
+/// kdhost check PLUGIN.so: the validator. Returns the exit code, 0 or 5.
+int check_plugin_file(const Options& options);
 /// kdhost inspect FILE: taps of student and teachers side by side.
 void inspect_file(const Options& options);
 /// kdhost loss ID: one loss on tensors of a file.

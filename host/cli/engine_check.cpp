@@ -11,6 +11,14 @@ namespace kdhost {
 
 void check_file(const Options& options) {
   const std::string& file = options.arguments.front();
+  if (options.level || !options.only.empty() || !options.skip.empty() || options.in_process || options.reproduce ||
+      options.limit_seconds || options.seed) {
+    throw Error(Exit::usage, Message{.where = "kdhost check",
+                                     .what = "was given an option that is about plugins, and the experiment file " +
+                                             kdhost::quoted(file) + ".",
+                                     .expected = "Expected a plugin, or none of --level, --only, --skip, --seed, "
+                                                 "--reproduce, --limit and --in-process."});
+  }
   RunInput input = read_run_input(file, options);
   const std::vector<std::string> plan = check_run(input);
   if (options.json) {

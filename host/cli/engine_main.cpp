@@ -58,6 +58,7 @@ int dispatch(const Options& options) {
     case Command::run:
       return run_all(options);
     case Command::check:
+      if (names_plugin(options.arguments.front())) return check_plugin_file(options);
       check_file(options);
       return 0;
     case Command::inspect:
@@ -78,6 +79,7 @@ int dispatch(const Options& options) {
     case Command::plugins:
     case Command::describe:
     case Command::schema:
+    case Command::new_project:
       break;
   }
   Message message;

@@ -27,6 +27,8 @@ int answer(const std::vector<std::string>& arguments) {
       return kdhost::describe_component(options);
     case Command::schema:
       return kdhost::print_schema();
+    case Command::new_project:
+      return kdhost::new_project(options);
     default:
       kdhost::compute(options, arguments);
   }

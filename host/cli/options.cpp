@@ -29,11 +29,12 @@ struct CommandText {
   const char* example;
 };
 
-constexpr std::array<CommandText, 10> kCommands{{
+constexpr std::array<CommandText, 11> kCommands{{
     {Command::run, "run", "FILE.toml...", "Train the student as the experiment says, and show what distillation gained",
      "kdhost run experiment.toml --set train.epochs=3"},
-    {Command::check, "check", "FILE.toml", "Everything but the training: all mistakes at once, one dry batch",
-     "kdhost check experiment.toml"},
+    {Command::check, "check", "FILE.toml|PLUGIN.so",
+     "Everything but the training, with all mistakes at once; or whether a plugin keeps its contract",
+     "kdhost check experiment.toml, kdhost check my_loss.so"},
     {Command::plugins, "plugins", "", "List plugins and what they offer; runs no plugin code", "kdhost plugins --json"},
     {Command::describe, "describe", "ID", "Parameters, ports, formula and source of a component, and TOML to paste",
      "kdhost describe kdhost.kd"},
@@ -46,6 +47,9 @@ constexpr std::array<CommandText, 10> kCommands{{
     {Command::compare, "compare", "RUN...", "One table of several runs", "kdhost compare runs/*/* --format markdown"},
     {Command::export_student, "export", "RUN", "Write the student alone",
      "kdhost export runs/logit-kd/20260101-120000-1a2b3c4d --format torchscript --out student.pt"},
+    {Command::new_project, "new", "KIND NAME",
+     "A plugin project that builds, checks and trains; KIND: loss, model, scheduler, dataset, transform, metric",
+     "kdhost new loss my_loss"},
     {Command::schema, "schema", "", "Print the JSON Schema of experiment files, for editors",
      "kdhost schema > kdhost.schema.json"},
 }};
@@ -146,6 +150,7 @@ class CommandLine {
       list("--add", additions_, "Add a number to one element of a parameter of the student first; repeatable",
            "NAME[INDEX]=NUMBER");
     }
+    if (c == Command::check) declare_plugin_check();
     if (c == Command::eval || c == Command::export_student) {
       app_.add_option("--which", which_, "Weights of the best epoch (default) or the last: best, last")
           ->type_name("WHICH");
@@ -156,11 +161,27 @@ class CommandLine {
       app_.add_option("--threads", threads_, "Threads for operators; chosen by load if not given")->type_name("N");
     }
     if (uses_plugins) list("--plugin-dir", options_.plugin_dirs, "Look for plugins here first; repeatable", "DIR");
-    if (c != Command::schema) app_.add_flag("--json", options_.json, "Print the result as JSON");
+    if (c == Command::new_project) {
+      app_.add_option("--tier", options_.tier, "portable (default), or exact: with LibTorch in C++")->type_name("TIER");
+      app_.add_option("--dir", options_.dir, "Folder of the project, instead of NAME")->type_name("DIR");
+    }
+    if (c != Command::schema && c != Command::new_project)
+      app_.add_flag("--json", options_.json, "Print the result as JSON");
     if (c == Command::plugins) {
       app_.add_flag("--verbose", options_.verbose, "Also what each was built with, its hash and other names");
     }
+    if (c == Command::check) app_.add_flag("--verbose", options_.verbose, "A plugin: also the tests that pass");
     app_.add_flag("--quiet", options_.quiet, "Only results and errors");
+  }
+
+  void declare_plugin_check() {
+    app_.add_option("--level", level_, "A plugin: tests up to this level, 1 to 10; 7 if not given")->type_name("N");
+    list("--only", options_.only, "A plugin: only this test or component, * allowed; repeatable", "NAME");
+    list("--skip", options_.skip, "A plugin: not this test or component, * allowed; repeatable", "NAME");
+    app_.add_option("--seed", seed_, "A plugin: of all random inputs; 0 if not given")->type_name("N");
+    app_.add_option("--reproduce", reproduce_, "A plugin: one case of level 9 by its seed")->type_name("SEED");
+    app_.add_option("--limit", limit_, "A plugin: seconds for one test; 20 if not given")->type_name("SECONDS");
+    app_.add_flag("--in-process", options_.in_process, "A plugin: in this process, for a debugger");
   }
 
   void list(const char* name, std::vector<std::string>& to, const char* words, const char* type) {
@@ -206,11 +227,20 @@ class CommandLine {
       options_.arguments.push_back(extra);
     }
     const bool several = text_.command == Command::compare || text_.command == Command::run;
-    const std::size_t most = text_.arguments[0] == '\0' ? 0 : 1;
+    const std::size_t most = text_.arguments[0] == '\0' ? 0 : text_.command == Command::new_project ? 2 : 1;
     if (options_.arguments.size() > most && !several) {
       refuse(text_.name, "does not take " + kdhost::quoted(options_.arguments[most]) + ".",
-             most == 0 ? "Expected no argument." : std::string("Expected one argument: ") + text_.arguments + ".",
+             most == 0   ? "Expected no argument."
+             : most == 1 ? std::string("Expected one argument: ") + text_.arguments + "."
+                         : std::string("Expected two arguments: ") + text_.arguments + ".",
              advice());
+    }
+    if (text_.command == Command::new_project && options_.arguments.size() == 1) {
+      refuse(text_.name, "NAME is missing.", "", std::string("Example: ") + text_.example);
+    }
+    if (text_.command == Command::new_project && options_.tier != "portable" && options_.tier != "exact") {
+      refuse(text_.name, "--tier is " + kdhost::quoted(options_.tier) + ".", "Expected portable or exact.",
+             did_you_mean(options_.tier, {"portable", "exact"}));
     }
     if (options_.arguments.empty() && text_.arguments[0] != '\0') {
       refuse(text_.name, std::string(text_.arguments) + " is missing.", "", std::string("Example: ") + text_.example);
@@ -229,6 +259,12 @@ class CommandLine {
     }
     if (!threads_.empty()) options_.threads = static_cast<int>(whole_number("--threads", threads_, 1, 4096));
     if (!seed_.empty()) options_.seed = whole_number("--seed", seed_, 0, std::numeric_limits<std::int64_t>::max());
+    if (!level_.empty()) options_.level = static_cast<int>(whole_number("--level", level_, 1, 10));
+    if (!limit_.empty()) options_.limit_seconds = static_cast<int>(whole_number("--limit", limit_, 1, 86400));
+    if (!reproduce_.empty()) {
+      options_.reproduce = static_cast<std::uint64_t>(
+          whole_number("--reproduce", reproduce_, 0, std::numeric_limits<std::int64_t>::max()));
+    }
     if (options_.device) check_device(*options_.device);
     if (!which_.empty())
       options_.which = choose<Which>("--which", which_, {{"best", Which::best}, {"last", Which::last}});
@@ -298,6 +334,9 @@ class CommandLine {
   Options options_;
   std::string threads_;
   std::string seed_;
+  std::string level_;
+  std::string limit_;
+  std::string reproduce_;
   std::string which_;
   std::string split_;
   std::vector<std::string> additions_;

@@ -10,7 +10,7 @@
 
 namespace kdhost {
 
-enum class Command { run, check, plugins, describe, inspect, loss, eval, compare, export_student, schema };
+enum class Command { run, check, plugins, describe, inspect, loss, eval, compare, export_student, schema, new_project };
 
 /// Which weights of a run: the best by validation, or those of its last step.
 enum class Which { best, last };
@@ -36,8 +36,9 @@ enum class ExportFormat { safetensors, torchscript };
 /// Everything the command line can say. Which members a command uses stands beside them.
 struct Options {
   Command command = Command::run;
-  /// run: experiment files. check, inspect: the experiment file. describe, loss: the id. eval: a run folder or an
-  /// experiment file. export: a run folder. compare: run folders. plugins, schema: nothing.
+  /// run: experiment files. check: the experiment file or a plugin. inspect: the experiment file. describe, loss: the
+  /// id. eval: a run folder or an experiment file. export: a run folder. compare: run folders. new: kind and name.
+  /// plugins, schema: nothing.
   std::vector<std::string> arguments{};
 
   /// --set KEY=VALUE in the order given: run, check, inspect, eval (keys of the file); loss (parameters).
@@ -56,7 +57,7 @@ struct Options {
   bool json = false;
   /// --quiet: no progress and no information on standard error; results and errors stay.
   bool quiet = false;
-  /// --verbose: plugins.
+  /// --verbose: plugins, check of a plugin.
   bool verbose = false;
 
   /// --inputs FILE and --grads FILE: loss.
@@ -68,7 +69,18 @@ struct Options {
   EvalSplit split = EvalSplit::test;
   /// --add NAME[INDEX]=NUMBER, repeatable: eval.
   std::vector<Addition> additions{};
-  /// --seed N: eval, export of a run; absent: the first seed (export), all seeds (eval).
+  /// --tier portable|exact and --dir DIR: new.
+  std::string tier = "portable";
+  std::string dir{};
+  /// check of a plugin: --level, --only, --skip, --limit, --in-process, --reproduce.
+  std::optional<int> level{};
+  std::vector<std::string> only{};
+  std::vector<std::string> skip{};
+  std::optional<int> limit_seconds{};
+  bool in_process = false;
+  std::optional<std::uint64_t> reproduce{};
+  /// --seed N: eval, export of a run; absent: the first seed (export), all seeds (eval). check of a plugin: of all
+  /// random inputs; absent: 0.
   std::optional<std::int64_t> seed{};
   /// --format: compare, export.
   TableFormat table_format = TableFormat::text;

@@ -73,3 +73,32 @@ function(kdhost_add_plugin target)
                        COMMAND kdhost_recorder_${arg_TIER} "$<TARGET_FILE:${target}>")
   endif()
 endfunction()
+
+# kdhost_check_plugin(<target> [LEVEL <1..10>])
+#
+# A test of CTest: what `kdhost check` says about the plugin, up to the level (7 if not given). It needs the program,
+# which is looked for beside the SDK and in PATH; -DKDHOST_PROGRAM=FILE names another one.
+function(kdhost_check_plugin target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LEVEL" "")
+  if(NOT arg_LEVEL)
+    set(arg_LEVEL 7)
+  endif()
+  if(arg_UNPARSED_ARGUMENTS OR NOT TARGET ${target} OR NOT arg_LEVEL MATCHES "^([1-9]|10)$")
+    message(FATAL_ERROR "kdhost_check_plugin(${target}): expected kdhost_check_plugin(<target> [LEVEL <1..10>]) for a "
+            "target of kdhost_add_plugin, found level '${arg_LEVEL}' '${arg_UNPARSED_ARGUMENTS}'")
+  endif()
+  if(TARGET kdhost-engine) # in kdhost's own build
+    set(program "$<TARGET_FILE:kdhost>")
+  else()
+    find_program(KDHOST_PROGRAM kdhost HINTS "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../../../bin")
+    set(program "${KDHOST_PROGRAM}")
+  endif()
+  if(NOT program)
+    message(STATUS "kdhost_check_plugin(${target}): left out, since kdhost is neither beside the SDK nor in PATH; name "
+            "it with -DKDHOST_PROGRAM=FILE")
+    return()
+  endif()
+  add_test(NAME "kdhost check ${target}"
+           COMMAND "${program}" check "$<TARGET_FILE:${target}>" --level ${arg_LEVEL})
+  set_tests_properties("kdhost check ${target}" PROPERTIES TIMEOUT 600)
+endfunction()

@@ -71,7 +71,7 @@ TEST_CASE("every option of every command is understood") {
 
 TEST_CASE("each command has help with an example") {
   for (const char* name :
-       {"run", "check", "plugins", "describe", "inspect", "loss", "eval", "compare", "export", "schema"}) {
+       {"run", "check", "plugins", "describe", "inspect", "loss", "eval", "compare", "export", "new", "schema"}) {
     CAPTURE(name);
     const std::string help = parse_options({name, "--help"}).answer.value_or("");
     CHECK(help.find(std::string("Usage: kdhost ") + name) != std::string::npos);
@@ -84,20 +84,28 @@ TEST_CASE("each command has help with an example") {
 
 TEST_CASE("the help of a command is what it accepts") {
   CHECK(parse_options({"check", "--help"}).answer ==
-        "Everything but the training: all mistakes at once, one dry batch\n"
-        "Usage: kdhost check FILE.toml [OPTIONS]\n"
+        "Everything but the training, with all mistakes at once; or whether a plugin keeps its contract\n"
+        "Usage: kdhost check FILE.toml|PLUGIN.so [OPTIONS]\n"
         "\n"
         "Options:\n"
         "  -h,--help               Print this and exit\n"
         "  --set KEY=VALUE         Set any value of the file; repeatable\n"
+        "  --level N               A plugin: tests up to this level, 1 to 10; 7 if not given\n"
+        "  --only NAME             A plugin: only this test or component, * allowed; repeatable\n"
+        "  --skip NAME             A plugin: not this test or component, * allowed; repeatable\n"
+        "  --seed N                A plugin: of all random inputs; 0 if not given\n"
+        "  --reproduce SEED        A plugin: one case of level 9 by its seed\n"
+        "  --limit SECONDS         A plugin: seconds for one test; 20 if not given\n"
+        "  --in-process            A plugin: in this process, for a debugger\n"
         "  --device DEVICE         cpu, cuda, cuda:1, auto\n"
         "  --threads N             Threads for operators; chosen by load if not given\n"
         "  --plugin-dir DIR        Look for plugins here first; repeatable\n"
         "  --json                  Print the result as JSON\n"
+        "  --verbose               A plugin: also the tests that pass\n"
         "  --quiet                 Only results and errors\n"
         "\n"
         "Example:\n"
-        "  kdhost check experiment.toml\n");
+        "  kdhost check experiment.toml, kdhost check my_loss.so\n");
 }
 
 TEST_CASE("a mistake on the command line is exit 2 with what to write") {
@@ -108,13 +116,13 @@ TEST_CASE("a mistake on the command line is exit 2 with what to write") {
   CHECK(refusal({"chekc"}) ==
         "exit 2: kdhost: unknown command 'chekc'.\n"
         "  Expected one of: run, check, plugins, describe, inspect, loss, eval, compare, export, "
-        "schema; or an experiment file that ends in .toml. Did you mean 'check'?");
+        "new, schema; or an experiment file that ends in .toml. Did you mean 'check'?");
   CHECK(refusal({"run"}) ==
         "exit 2: kdhost run: FILE.toml... is missing.\n"
         "  Example: kdhost run experiment.toml --set train.epochs=3");
   CHECK(refusal({"check", "a.toml", "b.toml"}) ==
         "exit 2: kdhost check: does not take 'b.toml'.\n"
-        "  Expected one argument: FILE.toml. See `kdhost check --help`.");
+        "  Expected one argument: FILE.toml|PLUGIN.so. See `kdhost check --help`.");
   CHECK(refusal({"a.toml", "b.toml", "--out", "here"}) ==
         "exit 2: kdhost run: --out names one folder for 2 experiments.\n"
         "  Expected one experiment, or no --out. Without --out each run gets a folder of its own under runs/.");

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Down only: cli -> report -> train -> data -> tensor -> plugin -> config -> base. Reads every #include of host/ and
+# Down only: cli -> report -> check -> train -> data -> tensor -> plugin -> config -> base. Reads every #include of host/ and
 # sdk/.
-set(layers base config plugin tensor data train report cli)
+set(layers base config plugin tensor data train check report cli)
 set(problems "")
 
 # What a file may include, by a pattern of the include and a pattern of the files that may have it.
@@ -9,7 +9,7 @@ set(fence_toml "^<toml[+][+]/" "^host/config/")
 set(fence_boost_dll "^<boost/" "^host/plugin/library[.]cpp$")
 set(fence_cli11 "^<CLI/" "^host/cli/")
 set(fence_torch "^<(ATen|c10|torch|caffe2)/"
-    "^(host/(tensor|data|train|report|cli)/|sdk/include/kdhost/exact[a-z_]*[.]hpp$)")
+    "^(host/(tensor|data|train|check|report|cli)/|sdk/include/kdhost/exact[a-z_]*[.]hpp$)")
 
 file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/host/*.hpp" "${ROOT}/host/*.cpp" "${ROOT}/sdk/include/*.h*")
 foreach(file IN LISTS files)

@@ -164,6 +164,12 @@ class Bench {
     return out;
   }
 
+  /// A data set, to be asked itself.
+  const DataSet& data() {
+    create();
+    return *static_cast<kdhost::detail::HeldDataSet*>(self_)->data;
+  }
+
   /// What the last call reported or emitted.
   const Tensor& result(const std::string& name) const { return results_.at(name); }
   /// A parameter or buffer by name; buffers written with c.write() have their new value.

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# What `kdhost new` makes, used as its author would: scaffolded outside the tree, built against an installed SDK, tested,
+# checked, trained for one epoch. Every command is one that `kdhost new` prints, or the project's own CTest runs.
+#   cmake -D KIND=<kind> -D TIER=<tier> -D BUILD=<build folder of kdhost> -D WORK=<folder> -D COMPILER=<C++ compiler>
+#         [-D "FLAGS=<flags>"] [-D LAUNCHER=<compiler launcher>] [-D TORCH=<LibTorch>] -P new_project.cmake
+cmake_minimum_required(VERSION 3.25)
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out
+                  WORKING_DIRECTORY "${WORK}")
+  if(NOT status EQUAL 0)
+    list(JOIN ARGV " " command)
+    message(FATAL_ERROR "failed (${status}): ${command}\n${out}")
+  endif()
+  set(output "${out}" PARENT_SCOPE)
+endfunction()
+
+set(program "${BUILD}/bin/kdhost")
+file(REMOVE_RECURSE "${WORK}")
+file(MAKE_DIRECTORY "${WORK}")
+run("${CMAKE_COMMAND}" --install "${BUILD}" --component sdk --prefix "${WORK}/prefix")
+
+set(name "my_${KIND}")
+run("${program}" new ${KIND} ${name} --tier ${TIER})
+foreach(line "cmake -S ${name} -B ${name}/build" "cmake --build ${name}/build" "ctest --test-dir ${name}/build"
+             "kdhost check ${name}/build/${name}.so" "kdhost ${name}/experiment.toml")
+  string(FIND "${output}" "  ${line}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "kdhost new did not print '${line}':\n${output}")
+  endif()
+endforeach()
+file(GLOB_RECURSE files RELATIVE "${WORK}/${name}" "${WORK}/${name}/*" "${WORK}/${name}/.*")
+foreach(file CMakeLists.txt README.md ${name}.cpp ${name}_test.cpp experiment.toml .github/workflows/ci.yml)
+  if(NOT file IN_LIST files)
+    message(FATAL_ERROR "kdhost new did not write ${file}, only ${files}")
+  endif()
+  file(READ "${WORK}/${name}/${file}" text)
+  if(text MATCHES "@[A-Z_]+@")
+    message(FATAL_ERROR "${file} has a place that was not filled in: ${CMAKE_MATCH_0}")
+  endif()
+endforeach()
+
+set(settings "-DCMAKE_PREFIX_PATH=${WORK}/prefix" "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_CXX_FLAGS=${FLAGS}"
+    "-DKDHOST_PROGRAM=${program}")
+if(LAUNCHER)
+  list(APPEND settings "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}")
+endif()
+if(TIER STREQUAL "exact" AND TORCH)
+  list(APPEND settings "-DLIBTORCH_ROOT=${TORCH}")
+endif()
+run("${CMAKE_COMMAND}" -S "${name}" -B "${name}/build" ${settings})
+run("${CMAKE_COMMAND}" --build "${name}/build" --parallel 2)
+run("${CMAKE_CTEST_COMMAND}" --test-dir "${name}/build" --output-on-failure)
+foreach(test "kdhost check ${name}" "${name}_test")
+  string(FIND "${output}" "${test} " at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "the project has no test '${test}':\n${output}")
+  endif()
+endforeach()
+run("${program}" check "${name}/build/${name}.so")
+run("${program}" "${name}/experiment.toml" --set train.epochs=1 --out runs)
+file(READ "${WORK}/runs/manifest.json" manifest)
+string(FIND "${manifest}" "${name}.so" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "the run did not use ${name}.so:\n${manifest}")
+endif()
