@@ -74,6 +74,8 @@ std::string table_text(const ValueTable& table) {
 
 }  // namespace
 
+bool operator==(const Value& a, const Value& b) { return a.data_ == b.data_; }
+
 Value::Value() : data_(ValueTable{}) {}
 Value::Value(bool value, Place place) : data_(value), place_(std::move(place)) {}
 Value::Value(std::int64_t value, Place place) : data_(value), place_(std::move(place)) {}

@@ -70,7 +70,7 @@ class Value {
   const Place& place() const { return place_; }
   void set_place(Place place) { place_ = std::move(place); }
 
-  friend bool operator==(const Value& a, const Value& b) { return a.data_ == b.data_; }
+  friend bool operator==(const Value& a, const Value& b);  // defined where Entry is complete
 
  private:
   std::variant<bool, std::int64_t, double, std::string, ValueList, ValueTable> data_;
