@@ -32,12 +32,17 @@ struct CifarResnet final : Model {
         "resnet32x4. "
         "Taps stem, layer1, layer2, layer3 (behind the ReLU), layer1.pre, layer2.pre, layer3.pre (before it), "
         "embedding (pooled), "
-        "logits. Parameter names are those of the public CIFAR-10 weights: conv1.weight, layer1.0.bn1.running_mean, "
+        "logits. projector = C adds 1x1, 3x3 and 1x1 convolutions to C channels behind layer3 (tap projected), each "
+        "with batch norm and ReLU, and a classifier as wide as C: a teacher's classifier fits then. Parameter names "
+        "are those of the public CIFAR-10 weights: conv1.weight, layer1.0.bn1.running_mean, "
         "linear.bias.");
     s.recipe("[student]\nuse = \"kdhost.cifar_resnet\"\nparams = { depth = 20 }\n");
     s.integer("depth", 20).at_least(8).doc("6n + 2: 8, 14, 20, 32, 44, 56, 110");
     s.integers("widths", {16, 16, 32, 64}).at_least(1).doc("channels of stem and stages");
     s.choice("shortcut", {"A", "B"}).doc("A: zero-padded channels; B: 1x1 convolution with batch norm");
+    s.integer("projector")
+        .at_least(2)
+        .doc("channels of a projector behind layer3, tap projected (kdhost.simkd); absent: no projector");
     describe_classes(s);
     s.input("batch.input").doc("[N, channels, height, width]");
     s.output("logits").doc("[N, classes]");
@@ -70,6 +75,13 @@ struct CifarResnet final : Model {
         in = out;
       }
     }
+    if (p.has("projector")) {
+      const std::int64_t width = p.integer("projector");
+      const Builder projector = b.scope("projector");
+      projector_ = {unit(projector, 1, in, width / 2, 1), unit(projector, 2, width / 2, width / 2, 3),
+                    unit(projector, 3, width / 2, width, 1)};
+      in = width;
+    }
     const std::int64_t classes = classes_of(p, ports);
     linear_ = linear_layer(b, "linear", in, classes, nn::kaiming_normal_fan_in({classes, in}), usual_bias(in));
   }
@@ -90,6 +102,8 @@ struct CifarResnet final : Model {
       }
       if (out.wants(name)) out.tap(name, x);
     }
+    for (const Unit& u : projector_) x = unit_relu(c, u, x);
+    if (!projector_.empty() && out.wants("projected")) out.tap("projected", x);
     x = global_average(x);
     if (out.wants("embedding")) out.tap("embedding", x);
     out.set("logits", linear_(c, x));
@@ -116,10 +130,16 @@ struct CifarResnet final : Model {
     return b.conv2d(name, in, out, kernel, o);
   }
 
+  /// "conv1" and "bn1" by number.
+  static Unit unit(const Builder& b, int number, std::int64_t in, std::int64_t out, std::int64_t kernel) {
+    const std::string n = std::to_string(number);
+    return {convolution(b, "conv" + n, in, out, kernel, 1), b.batch_norm2d("bn" + n, out)};
+  }
+
   static Block block(const Builder& b, std::int64_t in, std::int64_t out, std::int64_t stride, bool padded) {
     Block k;
     k.first = {convolution(b, "conv1", in, out, 3, stride), b.batch_norm2d("bn1", out)};
-    k.second = {convolution(b, "conv2", out, out, 3, 1), b.batch_norm2d("bn2", out)};
+    k.second = unit(b, 2, out, out, 3);
     k.stride = stride;
     k.new_channels = out - in;
     if (stride == 1 && in == out) return k;
@@ -161,6 +181,7 @@ struct CifarResnet final : Model {
 
   Unit stem_;
   std::array<std::vector<Block>, 3> stages_;
+  std::vector<Unit> projector_;
   nn::Linear linear_;
 };
 

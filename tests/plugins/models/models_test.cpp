@@ -63,6 +63,7 @@ TEST_CASE("parameter counts are the published ones", "[models]") {
   };
   // CIFAR-10: zero-padded shortcuts as in the public weights; with convolutions 2,752 more.
   CHECK(parameters("kdhost.cifar_resnet", {{"depth", 20.0}}, 10) == 269722);
+  CHECK(parameters("kdhost.cifar_resnet", {{"depth", 20.0}, {"projector", 64.0}}, 10) == 269722 + 13568);
   CHECK(parameters("kdhost.cifar_resnet", {{"depth", 32.0}}, 10) == 464154);
   CHECK(parameters("kdhost.cifar_resnet", {{"depth", 44.0}}, 10) == 658586);
   CHECK(parameters("kdhost.cifar_resnet", {{"depth", 56.0}}, 10) == 853018);
