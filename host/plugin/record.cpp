@@ -265,8 +265,8 @@ class RecordParser {
     bool has_kind = false;
     for (const auto& [key, value] : pairs(rest.substr(0, tab))) {
       if (key == "kind") {
-        const auto* found =
-            std::find_if(kKindNames.begin(), kKindNames.end(), [&](const auto& k) { return k.first == value; });
+        const auto* found = std::find_if(kKindNames.begin(), kKindNames.end(),
+                                         [wanted = value](const auto& k) { return k.first == wanted; });
         if (found == kKindNames.end()) damaged("names the unknown kind " + kdhost::quoted(value));
         info.kind = found->second;
         has_kind = true;
