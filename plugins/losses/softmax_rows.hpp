@@ -7,6 +7,9 @@
 #pragma once
 #include <kdhost/plugin.hpp>
 
+#include <sys/mman.h>
+
+#include <cmath>
 #include <cstdint>
 
 namespace kdhost::plugins {
@@ -37,17 +40,53 @@ inline bool fits_row_kernel(const Tensor& x) {
 /// Rows a thread takes at least: about 16,000 exponentials, some 20 microseconds.
 inline std::int64_t row_grain(std::int64_t classes) { return std::max<std::int64_t>(1, 16384 / classes); }
 
+/// Like `like`, not initialised. What is large is asked for in pages of 2 MiB: such memory comes fresh from the system
+/// each time, and taking it 4 KiB at a time would cost as much as a pass of the kernel.
+template <class T>
+Tensor empty_for_rows(const Tensor& like) {
+  Tensor made = Tensor::empty(like.shape(), like.dtype(), like);
+#if defined(MADV_HUGEPAGE)
+  constexpr std::uintptr_t kPage = 4096, kLarge = 8u << 20;
+  const auto begin = reinterpret_cast<std::uintptr_t>(made.mutable_data<T>());
+  const std::uintptr_t end = begin + static_cast<std::uintptr_t>(made.numel()) * sizeof(T);
+  const std::uintptr_t from = (begin + kPage - 1) / kPage * kPage, to = end / kPage * kPage;
+  if (end - begin >= kLarge) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);  // a wish; no error
+#endif
+  return made;
+}
+
 /// A scalar whose gradient with respect to one input was computed along with it. It can be differentiated once: the
 /// gradient is a saved result, so create_graph is refused.
 struct KnownGradient {
   Tensor value, gradient;
+  double given = 0;  ///< the factor with which the saved gradient was given away; 0: not yet
+
   Tensor forward(const Tensors&, Tensors& saved) {
     saved.push_back(std::move(gradient));
     return std::move(value);
   }
+  /// The first time, on the CPU, the saved gradient is scaled in place and given away: with a large vocabulary a second
+  /// tensor of this size costs as much as the arithmetic. From then on somebody may hold it, so it stays as it is; what
+  /// they change in it, autograd notices by the version of a saved tensor.
   Tensors backward(const Tensors& saved, const Tensor& grad) {
     once_differentiable();
-    return {saved[0] * grad};
+    const Tensor& g = saved[0];
+    if (given != 0) return {g * (grad * (1.0 / given))};
+    const double by = g.on_cpu() && g.is_contiguous() ? grad.item() : 0.0;
+    if (by == 0 || !std::isfinite(by)) return {g * grad};
+    if (by != 1 && g.dtype() == Dtype::f32) scaled<float>(g, static_cast<float>(by));
+    if (by != 1 && g.dtype() == Dtype::f64) scaled<double>(g, by);
+    given = by;
+    return {g};
+  }
+
+ private:
+  template <class T>
+  static void scaled(const Tensor& g, T by) {
+    T* x = g.mutable_data<T>();
+    parallel_for(g.numel(), 1 << 16, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) x[i] *= by;
+    });
   }
 };
 
@@ -57,7 +96,7 @@ template <class T, class Rows, class Run>
 Tensor sum_of_rows(std::string_view name, const Tensor& student, double factor, Rows rows, const Run& run) {
   const std::int64_t n = student.size(0), classes = student.size(1);
   const bool wants_gradient = grad_enabled() && student.requires_grad();
-  Tensor gradient = wants_gradient ? Tensor::empty(student.shape(), student.dtype(), student) : Tensor();
+  Tensor gradient = wants_gradient ? empty_for_rows<T>(student) : Tensor();
   std::vector<double> values(static_cast<std::size_t>(n));
   rows.gradient = wants_gradient ? gradient.mutable_data<T>() : nullptr;
   rows.value = values.data();

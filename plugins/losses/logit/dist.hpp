@@ -108,12 +108,10 @@ struct Dist final : Loss {
         "Huang, You, Wang, Qian, Xu, Knowledge Distillation from A Stronger Teacher, NeurIPS 2022, arXiv 2205.10536");
     s.details(
         "T^2 [beta (1 - mean rho over rows) + gamma (1 - mean rho over columns)] on softmax(z / T). rho = a.b / "
-        "(|a||b| + 1e-8), both centred; variant \"torchdistill\" bounds each norm by 1e-8 from below instead. Depends "
-        "on "
-        "the batch: with one sample the column part is the constant gamma T^2. Several teachers: see combine. On the "
-        "CPU "
-        "with contiguous logits the gradient is computed together with the value and can be taken once only "
-        "(create_graph is refused).");
+        "(|a||b| + 1e-8), both centred; variant \"torchdistill\" bounds each norm by 1e-8 from below instead. "
+        "Depends on the batch: with one sample the column part is the constant gamma T^2. Several teachers: see "
+        "combine. On the CPU with contiguous logits the gradient is computed together with the value and can be "
+        "taken once only (create_graph is refused).");
     s.recipe("[[loss]]\nuse = \"kdhost.dist\"\nweight = 1.0\nparams = { beta = 2.0, gamma = 2.0 }\n");
     DistOfLogits::describe(s);
     s.choice("variant", {"author", "torchdistill"}).doc("where the epsilon stands");

@@ -25,7 +25,9 @@ class CorrelationByHand {
   Tensor forward(const Tensors& in, Tensors& saved) {
     const Tensor a = in[0] - in[0].mean({along_}, true), b = in[1] - in[1].mean({along_}, true);
     const Tensor product = (a * b).sum({along_}, true);
-    const Tensor norm_a = vector_norm(a, 2, along_, true), norm_b = vector_norm(b, 2, along_, true);
+    // Not vector_norm, which takes a dimension that is not the last one a number at a time.
+    const auto norm = [&](const Tensor& x) { return square(x).sum({along_}, true).sqrt(); };
+    const Tensor norm_a = norm(a), norm_b = norm(b);
     const Tensor by =
         reciprocal(clamped_ ? clamp_min(norm_a, kEpsilon) * clamp_min(norm_b, kEpsilon) : norm_a * norm_b + kEpsilon);
     const Tensor rho = product * by;
@@ -56,20 +58,16 @@ struct DistPlus final : Loss {
     s.id("kdhost.dist_plus").version("1.0.0").summary("DIST with correlations of feature maps over channels and batch");
     s.source(
         "Huang, You, Wang, Qian, Xu, DIST+: Knowledge Distillation From a Stronger Adaptive Teacher, TPAMI 2025; "
-        "variant "
-        "\"torchdistill\" = torchdistill");
+        "variant \"torchdistill\" = torchdistill");
     s.details(
-        "kdhost.dist on the logits, plus for each tap iota (1 - mean rho over channels, for each sample and position) "
-        "+ "
-        "kappa (1 - mean rho over samples of the maps summed over channels, for each position). Variant "
-        "\"torchdistill\" "
-        "adds the channel term as +rho and bounds norms by 1e-8 from below; it reproduces the public number. Taps must "
-        "have the same shape. Depends on the batch: with one sample the parts within classes and positions are "
-        "constants. Several teachers: see combine (logits only).");
+        "kdhost.dist on the logits, plus for each tap iota (1 - mean rho over channels, for each sample and "
+        "position) + kappa (1 - mean rho over samples of the maps summed over channels, for each position). Variant "
+        "\"torchdistill\" adds the channel term as +rho and bounds norms by 1e-8 from below; it reproduces the "
+        "public number. Taps must have the same shape. Depends on the batch: with one sample the parts within "
+        "classes and positions are constants. Several teachers: see combine (logits only).");
     s.recipe(
-        "[[loss]]\nuse = \"kdhost.dist_plus\"\nweight = 1.0\nparams = { beta = 2.0, gamma = 2.0 }\ninputs = { student "
-        "= "
-        "[\"layer3\"], teacher = [\"layer3\"] }\n");
+        "[[loss]]\nuse = \"kdhost.dist_plus\"\nweight = 1.0\nparams = { beta = 2.0, gamma = 2.0 }\n"
+        "inputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n");
     DistOfLogits::describe(s);
     s.number("iota", 1.0).at_least(0.0).doc("weight of the correlation over channels").schedulable();
     s.number("kappa", 1.0).at_least(0.0).doc("weight of the correlation over the batch").schedulable();

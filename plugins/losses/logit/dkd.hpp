@@ -32,10 +32,8 @@ struct Dkd final : Loss {
         "alpha TCKD + beta NCKD. TCKD: KL of (p_y, 1 - p_y), NCKD: KL of the softmax over the C-1 other logits, both "
         "at T, times T^2, mean over samples. Needs hard labels and at least two classes; with two classes NCKD is "
         "exactly 0. reduction = \"sum\" is N times larger (MMRazor). standardize = true standardises each row of "
-        "logits "
-        "first. Several teachers: see combine. On the CPU with contiguous logits the gradient is computed together "
-        "with "
-        "the value and can be taken once only (create_graph is refused).");
+        "logits first. Several teachers: see combine. On the CPU with contiguous logits the gradient is computed "
+        "together with the value and can be taken once only (create_graph is refused).");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.dkd\"\nweight = 1.0\nparams = { beta = 8.0 }\n\n[[schedule]]\ntarget = "
         "\"loss.dkd.weight\"\n"

@@ -33,12 +33,10 @@ struct Jsd final : Loss {
         "Agarwal et al., On-Policy Distillation of Language Models (GKD), ICLR 2024, arXiv 2306.13649; equal to "
         "Liger-Kernel and TRL divided by the number of samples");
     s.details(
-        "mean_i [beta KL(p_t || M) + (1 - beta) KL(p_s || M)], M = beta p_t + (1 - beta) p_s, p = softmax(z). beta = 0 "
-        "is "
-        "KL(p_t || p_s), beta = 1 is KL(p_s || p_t). Not continuous at these ends: towards 0 the value tends to 0, at "
-        "0 "
-        "it does not, so a schedule that walks beta into 0 or 1 jumps there. No temperature, no T^2. Several teachers: "
-        "see combine.");
+        "mean_i [beta KL(p_t || M) + (1 - beta) KL(p_s || M)], M = beta p_t + (1 - beta) p_s, p = softmax(z). beta = "
+        "0 is KL(p_t || p_s), beta = 1 is KL(p_s || p_t). Not continuous at these ends: towards 0 the value tends to "
+        "0, at 0 it does not, so a schedule that walks beta into 0 or 1 jumps there. No temperature, no T^2. Several "
+        "teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.jsd\"\nweight = 1.0\nparams = { beta = 0.5 }\n");
     s.number("beta", 0.5).range(0.0, 1.0).doc("share of the teacher in the mixture").schedulable();
     LogitSource::describe(s);
@@ -62,13 +60,12 @@ struct ReverseKl final : Loss {
         .version("1.0.0")
         .summary("KL divergence from the student's side: avoids what the teacher finds unlikely");
     s.source(
-        "Gu et al., MiniLLM, ICLR 2024, arXiv 2306.08543; Agarwal et al. (GKD), ICLR 2024, arXiv 2306.13649; equal to "
-        "Liger-Kernel and TRL at beta = 1, divided by the number of samples");
+        "Gu et al., MiniLLM, ICLR 2024, arXiv 2306.08543; Agarwal et al. (GKD), ICLR 2024, arXiv 2306.13649; equal "
+        "to Liger-Kernel and TRL at beta = 1, divided by the number of samples");
     s.details(
-        "mean_i sum_c p_s (log p_s - log p_t), p = softmax(z): kdhost.jsd at beta = 1. The student may leave out modes "
-        "of "
-        "the teacher, but pays for what the teacher finds unlikely. No temperature, no T^2. Several teachers: see "
-        "combine.");
+        "mean_i sum_c p_s (log p_s - log p_t), p = softmax(z): kdhost.jsd at beta = 1. The student may leave out "
+        "modes of the teacher, but pays for what the teacher finds unlikely. No temperature, no T^2. Several "
+        "teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.reverse_kl\"\nweight = 1.0\n");
     LogitSource::describe(s);
   }

@@ -27,11 +27,11 @@ struct Kd final : Loss {
         "Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, NIPS 2014 workshop, arXiv 1503.02531");
     s.details(
         "T^2 (1/N) sum_i sum_c p_t (log p_t - log p_s), p = softmax(z / T). form = \"ce\" drops log p_t (not 0 at "
-        "equality); scale = \"none\" drops T^2; reduction: batchmean sums over classes and averages over samples, mean "
-        "divides by N*C, sum by nothing. standardize = true takes (z - mean) / (1e-7 + std) of each row first "
-        "(kdhost.lskd). Maps [N, C, H, W] count as N*H*W samples. Several teachers: see combine. At least float32, log "
-        "space. On the CPU with contiguous logits the gradient is computed together with the value and can be taken "
-        "once only (create_graph is refused).");
+        "equality); scale = \"none\" drops T^2; reduction: batchmean sums over classes and averages over samples, "
+        "mean divides by N*C, sum by nothing. standardize = true takes (z - mean) / (1e-7 + std) of each row first "
+        "(kdhost.lskd). Maps [N, C, H, W] count as N*H*W samples. Several teachers: see combine. At least float32, "
+        "log space. On the CPU with contiguous logits the gradient is computed together with the value and can be "
+        "taken once only (create_graph is refused).");
     s.recipe("[[loss]]\nuse = \"kdhost.kd\"\nweight = 0.9\nparams = { temperature = 4.0 }\n");
     s.number("temperature", 4.0).above(0.0).doc("softens both sides; higher is flatter").schedulable();
     s.choice("form", {"kl", "ce"}).doc("kl: 0 at equality; ce: without the teacher's entropy");

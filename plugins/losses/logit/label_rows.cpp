@@ -125,6 +125,15 @@ KDHOST_INLINE void nkd_body(const LabelRows<T>& k, std::int64_t begin, std::int6
   }
 }
 
+/// e[i] = exp((x_i - highest) * scale) with highest = max x; the sum.
+template <class T>
+KDHOST_INLINE T exponentials(const T* x, std::int64_t n, T highest, T scale, T* e) {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < n; ++i) sum += e[i] = exp_of_negative((x[i] - highest) * scale);
+  return sum;
+}
+
 template <class T>
 KDHOST_INLINE void mft_body(const LabelRows<T>& k, std::int64_t begin, std::int64_t end) {
   const std::int64_t n = k.classes;
@@ -137,12 +146,7 @@ KDHOST_INLINE void mft_body(const LabelRows<T>& k, std::int64_t begin, std::int6
     const T* t = k.teacher + row * n;
     const std::int64_t y = k.label[row * k.label_stride];
     const T max_s = largest(s, n), max_t = largest(t, n);
-    T sum_s = 0, sum_t = 0;
-#pragma omp simd reduction(+ : sum_s, sum_t)
-    for (std::int64_t i = 0; i < n; ++i) {
-      sum_s += e_s[i] = exp_of_negative((s[i] - max_s) * inv_t);
-      sum_t += e_t[i] = exp_of_negative((t[i] - max_t) * inv_t);
-    }
+    const T sum_s = exponentials(s, n, max_s, inv_t, e_s), sum_t = exponentials(t, n, max_t, inv_t, e_t);
     const T log_s = std::log(sum_s), log_t = std::log(sum_t), inv_s = 1 / sum_s, inv_sum_t = 1 / sum_t;
     // The teacher's first largest class is right where the label is as large and stands no later.
     const bool right = [&] {
@@ -176,7 +180,47 @@ KDHOST_INLINE void mft_body(const LabelRows<T>& k, std::int64_t begin, std::int6
   }
 }
 
+template <class T>
+KDHOST_INLINE void gated_body(const LabelRows<T>& k, std::int64_t begin, std::int64_t end) {
+  const std::int64_t n = k.classes;
+  std::vector<T> scratch(static_cast<std::size_t>(2 * n));
+  T* e_s = scratch.data();
+  T* e_t = e_s + n;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const T* s = k.student + row * n;
+    const T* t = k.teacher + row * n;
+    T* g = k.gradient ? k.gradient + row * n : nullptr;
+    const T max_s = largest(s, n), max_t = largest(t, n);
+    const T at_one = exponentials(t, n, max_t, T(1), e_t);
+    const bool sure = 1 / at_one >= k.target;
+    k.mark[row] = sure ? T(1) : T(0);
+    const T scale = sure ? k.inv_temperature : T(1);
+    const T sum_s = exponentials(s, n, max_s, scale, e_s), log_s = std::log(sum_s);
+    if (!sure) {
+      const std::int64_t y = k.label[row * k.label_stride];
+      // at_one is part of it only where the teacher holds what is no number.
+      const T value = log_s - (s[y] - max_s) + (at_one == at_one ? T(0) : at_one);
+      k.value[row] = static_cast<double>(value);
+      const T by = k.gradient_scale / sum_s;
+      for (std::int64_t i = 0; g && i < n; ++i) g[i] = e_s[i] * by;
+      if (g) g[y] -= k.gradient_scale;
+      continue;
+    }
+    const T sum_t = exponentials(t, n, max_t, scale, e_t), log_t = std::log(sum_t);
+    T value = 0;
+#pragma omp simd reduction(+ : value)
+    for (std::int64_t i = 0; i < n; ++i)
+      value += e_t[i] * (((t[i] - max_t) * scale - log_t) - ((s[i] - max_s) * scale - log_s));
+    k.value[row] = static_cast<double>(k.rest * value / sum_t);
+    const T by = k.gradient_scale * k.rest * scale, by_s = by / sum_s, by_t = by / sum_t;
+    for (std::int64_t i = 0; g && i < n; ++i) g[i] = e_s[i] * by_s - e_t[i] * by_t;
+  }
+}
+
 #if defined(__x86_64__)
+__attribute__((target("avx2,fma"))) void gated_avx2(const LabelRows<float>& k, std::int64_t begin, std::int64_t end) {
+  gated_body(k, begin, end);
+}
 __attribute__((target("avx2,fma"))) void dkd_avx2(const LabelRows<float>& k, std::int64_t begin, std::int64_t end) {
   dkd_body(k, begin, end);
 }
@@ -208,6 +252,13 @@ void mft_rows(const LabelRows<float>& k, std::int64_t begin, std::int64_t end) {
 #endif
   mft_body(k, begin, end);
 }
+void gated_rows(const LabelRows<float>& k, std::int64_t begin, std::int64_t end) {
+#if defined(__x86_64__)
+  if (has_avx2) return gated_avx2(k, begin, end);
+#endif
+  gated_body(k, begin, end);
+}
+void gated_rows(const LabelRows<double>& k, std::int64_t begin, std::int64_t end) { gated_body(k, begin, end); }
 void dkd_rows(const LabelRows<double>& k, std::int64_t begin, std::int64_t end) { dkd_body(k, begin, end); }
 void nkd_rows(const LabelRows<double>& k, std::int64_t begin, std::int64_t end) { nkd_body(k, begin, end); }
 void mft_rows(const LabelRows<double>& k, std::int64_t begin, std::int64_t end) { mft_body(k, begin, end); }

@@ -20,6 +20,7 @@ struct LabelRows {
   T target;  ///< weight of the part of the label's class
   T rest;    ///< weight of the part of the others
   T gradient_scale;
+  T* mark = nullptr;        ///< one a row, of the kernel that says so
   T* gradient = nullptr;    ///< null when nobody wants it
   double* value = nullptr;  ///< of each row, unscaled
 };
@@ -37,6 +38,11 @@ void nkd_rows(const LabelRows<double>& k, std::int64_t begin, std::int64_t end);
 void mft_rows(const LabelRows<float>& k, std::int64_t begin, std::int64_t end);
 void mft_rows(const LabelRows<double>& k, std::int64_t begin, std::int64_t end);
 
+/// Where the teacher's largest probability at T = 1 is at least `target`: `rest` * KL at T; elsewhere the label's
+/// cross-entropy at T = 1. gradient_scale is that of z; `mark` receives 1 and 0.
+void gated_rows(const LabelRows<float>& k, std::int64_t begin, std::int64_t end);
+void gated_rows(const LabelRows<double>& k, std::int64_t begin, std::int64_t end);
+
 using RunLabelRows = std::pair<void (*)(const LabelRows<float>&, std::int64_t, std::int64_t),
                                void (*)(const LabelRows<double>&, std::int64_t, std::int64_t)>;
 
@@ -44,6 +50,7 @@ struct LabelRowsOf {
   double inv_temperature = 1, target = 1, rest = 1;
   double factor = 1;           ///< of the sum over rows
   double gradient_factor = 1;  ///< of the gradient
+  Tensor mark{};               ///< [N], filled where given
 };
 
 /// factor * sum over rows; both sides fit the row kernels.
@@ -61,6 +68,7 @@ inline Tensor sum_of_label_rows(std::string_view name, const LogitPair& z, const
     rows.target = static_cast<T>(of.target);
     rows.rest = static_cast<T>(of.rest);
     rows.gradient_scale = static_cast<T>(of.gradient_factor);
+    if (of.mark) rows.mark = of.mark.template mutable_data<T>();
     return sum_of_rows<T>(name, z.student, of.factor, rows, kernel);
   };
   return z.student.dtype() == Dtype::f32 ? by_rows(float{}, run.first) : by_rows(double{}, run.second);

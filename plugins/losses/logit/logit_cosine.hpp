@@ -16,9 +16,8 @@ struct LogitCosine final : Loss {
     s.id("kdhost.logit_cosine").version("1.0.0").summary("cosine distance of the logits, whatever their size");
     s.source("losses: Liger-Kernel's cosine similarity loss (beta = 1), divided by the number of samples");
     s.details(
-        "mean_i (1 - cos(z_s,i, z_t,i)) on the logits themselves: their size and so the student's confidence are free. "
-        "A "
-        "row of zeros counts as cosine 0 and gets no gradient. Several teachers: see combine.");
+        "mean_i (1 - cos(z_s,i, z_t,i)) on the logits themselves: their size and so the student's confidence are "
+        "free. A row of zeros counts as cosine 0 and gets no gradient. Several teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.logit_cosine\"\nweight = 1.0\n");
     LogitSource::describe(s);
   }

@@ -21,15 +21,13 @@ struct Lskd final : Loss {
         .summary("logit standardisation: distillation of logits with mean 0 and deviation 1 in each sample");
     s.source(
         "Sun, Ren, Li, Wang, Cao, Logit Standardization in Knowledge Distillation, CVPR 2024, arXiv 2403.01427; "
-        "default "
-        "= authors' code");
+        "default = authors' code");
     s.details(
         "T^2 (1/N) sum_i KL(p_t || p_s) with p = softmax(y / T), y = (z - mean_c z) / (1e-7 + std_c z), std with "
-        "divisor "
-        "C-1, per sample on both sides: each side gets the temperature that its own logits need. The gradient goes "
-        "through mean and std; a constant row gives 0 and no gradient. At least two classes; with exactly two the rows "
-        "are always +-0.707 (a warning). Also as standardize = true on kdhost.kd, kdhost.dkd and kdhost.mlkd. Several "
-        "teachers: see combine.");
+        "divisor C-1, per sample on both sides: each side gets the temperature that its own logits need. The "
+        "gradient goes through mean and std; a constant row gives 0 and no gradient. At least two classes; with "
+        "exactly two the rows are always +-0.707 (a warning). Also as standardize = true on kdhost.kd, kdhost.dkd "
+        "and kdhost.mlkd. Several teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.lskd\"\nweight = 9.0\nparams = { temperature = 2.0 }\n");
     s.number("temperature", 2.0).above(0.0).doc("softens both standardised sides").schedulable();
     LogitSource::describe(s);

@@ -21,10 +21,9 @@ struct Mft final : Loss {
         .summary("corrected teacher: moved towards the label until that leads by a threshold");
     s.source("Minifinetuning, arXiv 2506.15702; default = NVIDIA ModelOpt's MFTLoss, correction on every sample");
     s.details(
-        "T^2 mean_i KL(p' || p_s), p' = (1 - m) p_t + m onehot(y), p = softmax(z / T), a = argmax p_t. Where a is not "
-        "y: "
-        "m = (p_a - p_y + threshold) / (1 + p_a - p_y + 1e-7); else m = (min(1, p_y + threshold) - p_a) / (1 - p_a + "
-        "1e-7). Not 0 at equality. Needs hard labels. Several teachers: see combine.");
+        "T^2 mean_i KL(p' || p_s), p' = (1 - m) p_t + m onehot(y), p = softmax(z / T), a = argmax p_t. Where a is "
+        "not y: m = (p_a - p_y + threshold) / (1 + p_a - p_y + 1e-7); else m = (min(1, p_y + threshold) - p_a) / (1 "
+        "- p_a + 1e-7). Not 0 at equality. Needs hard labels. Several teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.mft\"\nweight = 1.0\nparams = { threshold = 0.2 }\n");
     s.number("temperature", 1.0).above(0.0).doc("softens both sides").schedulable();
     s.number("threshold", 0.2).range(0.0, 1.0).doc("lead of the label's class after the correction").schedulable();

@@ -27,13 +27,11 @@ struct Mlkd final : Loss {
         "Jin, Wang, Lin, Multi-Level Logit Distillation, CVPR 2023; golden value our own computation with PyTorch");
     s.details(
         "Sum over temperatures of T^2/N sum_i KL(p_t || p_s) + class_weight/C |P_s^T P_s - P_t^T P_t|^2 + "
-        "batch_weight/N "
-        "|P_s P_s^T - P_t P_t^T|^2, P = softmax(z / T). The paper's definition: the public code's masks and "
-        "strong-view "
-        "terms do not act as the paper says, and published results are those of the code. standardize = true takes (z "
-        "- "
-        "mean) / (1e-7 + std) of each row first (kdhost.lskd). Depends on the batch. Reports the sub-terms instance, "
-        "class and batch. Several teachers: see combine (probabilities are mixed at T = 1).");
+        "batch_weight/N |P_s P_s^T - P_t P_t^T|^2, P = softmax(z / T). The paper's definition: the public code's "
+        "masks and strong-view terms do not act as the paper says, and published results are those of the code. "
+        "standardize = true takes (z - mean) / (1e-7 + std) of each row first (kdhost.lskd). Depends on the batch. "
+        "Reports the sub-terms instance, class and batch. Several teachers: see combine (probabilities are mixed at "
+        "T = 1).");
     s.recipe("[[loss]]\nuse = \"kdhost.mlkd\"\nweight = 9.0\n");
     s.numbers("temperatures", {2.0, 3.0, 4.0, 5.0, 6.0}).above(0.0).doc("each adds its own terms");
     s.number("class_weight", 1.0).at_least(0.0).doc("weight of the classes' part").schedulable();

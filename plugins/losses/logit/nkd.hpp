@@ -21,14 +21,13 @@ struct Nkd final : Loss {
         "Yang et al., From Knowledge Distillation to Self-Knowledge Distillation: A Unified Approach with Normalized "
         "Loss and Customized Soft Labels, ICCV 2023, arXiv 2303.13005; default = authors' code");
     s.details(
-        "-mean_i p_t,y log p_s,y at T = 1, plus gamma T^2 mean_i (-sum_{c != y} q_t log q_s), q = softmax over the C-1 "
-        "other logits at T. Cross-entropy form by definition: not 0 at equality. Needs hard labels and at least two "
-        "classes; with two the second part is exactly 0. Several teachers: see combine (probabilities are mixed at "
-        "T).");
+        "-mean_i p_t,y log p_s,y at T = 1, plus gamma T^2 mean_i (-sum_{c != y} q_t log q_s), q = softmax over the "
+        "C-1 other logits at T. Cross-entropy form by definition: not 0 at equality. Needs hard labels and at least "
+        "two classes; with two the second part is exactly 0. Several teachers: see combine (probabilities are mixed "
+        "at T).");
     s.recipe(
-        "[[loss]]\nuse = \"kdhost.cross_entropy\"\nweight = 1.0\n\n[[loss]]\nuse = \"kdhost.nkd\"\nweight = "
-        "1.0\nparams "
-        "= { gamma = 1.5, temperature = 1.0 }\n");
+        "[[loss]]\nuse = \"kdhost.cross_entropy\"\nweight = 1.0\n\n"
+        "[[loss]]\nuse = \"kdhost.nkd\"\nweight = 1.0\nparams = { gamma = 1.5, temperature = 1.0 }\n");
     s.number("gamma", 1.5).at_least(0.0).doc("weight of the other classes' part").schedulable();
     s.number("temperature", 1.0).above(0.0).doc("softens the other classes, both sides").schedulable();
     LogitSource::describe(s, Labels::hard);

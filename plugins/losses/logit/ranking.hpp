@@ -80,10 +80,8 @@ struct HingeRanking final : Loss {
         "losses: C. Goddard, DistillKit (\"hinge\"); golden value our own computation with its function in PyTorch");
     s.details(
         "Mean over all pairs (k, l) of the teacher's top_k classes with p_t,k > p_t,l + 1e-8, both above 1e-8, of "
-        "max(0, "
-        "margin - (p_s,k - p_s,l)), p = softmax(z). Without margin: the teacher's own difference p_t,k - p_t,l, so "
-        "that "
-        "the loss is 0 at equality. No temperature; no pair, no value. Several teachers: see combine.");
+        "max(0, margin - (p_s,k - p_s,l)), p = softmax(z). Without margin: the teacher's own difference p_t,k - "
+        "p_t,l, so that the loss is 0 at equality. No temperature; no pair, no value. Several teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.hinge_ranking\"\nweight = 1.0\nparams = { top_k = 10 }\n");
     s.number("margin").at_least(0.0).doc("lead of the preferred class; the teacher's own unless written");
     RankedPairs::describe(s);
@@ -121,13 +119,12 @@ struct LogisticRanking final : Loss {
         .version("1.0.0")
         .summary("the teacher's order of its most probable classes, by the logistic loss of logit differences");
     s.source(
-        "losses: C. Goddard, DistillKit (\"logistic_ranking\"); golden value our own computation with its function in "
-        "PyTorch");
+        "losses: C. Goddard, DistillKit (\"logistic_ranking\"); golden value our own computation with its function "
+        "in PyTorch");
     s.details(
         "Mean over all pairs (k, l) of the teacher's top_k classes with p_t,k > p_t,l + 1e-9, both above 1e-9, of "
-        "log(1 + "
-        "exp(-(z_s,k - z_s,l))). Only the order counts, so it is not 0 at equality. No temperature; no pair, no value. "
-        "Several teachers: see combine.");
+        "log(1 + exp(-(z_s,k - z_s,l))). Only the order counts, so it is not 0 at equality. No temperature; no pair, "
+        "no value. Several teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.logistic_ranking\"\nweight = 1.0\nparams = { top_k = 10 }\n");
     RankedPairs::describe(s);
   }

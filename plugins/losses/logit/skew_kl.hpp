@@ -18,11 +18,10 @@ struct SkewKl final : Loss {
     s.id("kdhost.skew_kl").version("1.0.0").summary("skew KL: divergence to a mixture of teacher and student");
     s.source("Ko, Kim, Chen, Yun, DistiLLM, ICML 2024, arXiv 2402.03898; forward with form = \"ce\" = authors' code");
     s.details(
-        "forward: mean_i KL(p_t || lambda p_t + (1 - lambda) p_s); reverse: mean_i KL(p_s || lambda p_s + (1 - lambda) "
-        "p_t); p = softmax(z). The mixture keeps the gradient bounded where one side is nearly 0. form = \"ce\" drops "
-        "sum "
-        "p log p of the first argument: the published forward code (not 0 at equality); the published reverse is the "
-        "full KL. No temperature, no T^2. Several teachers: see combine.");
+        "forward: mean_i KL(p_t || lambda p_t + (1 - lambda) p_s); reverse: mean_i KL(p_s || lambda p_s + (1 - "
+        "lambda) p_t); p = softmax(z). The mixture keeps the gradient bounded where one side is nearly 0. form = "
+        "\"ce\" drops sum p log p of the first argument: the published forward code (not 0 at equality); the "
+        "published reverse is the full KL. No temperature, no T^2. Several teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.skew_kl\"\nweight = 1.0\nparams = { lambda = 0.1, direction = \"reverse\" }\n");
     s.number("lambda", 0.1).above(0.0).below(1.0).doc("share of the first argument in the mixture").schedulable();
     s.choice("direction", {"forward", "reverse"}).doc("from the teacher's side or from the student's");

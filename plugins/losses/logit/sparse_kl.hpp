@@ -25,11 +25,10 @@ struct SparseKl final : Loss {
         "losses: C. Goddard, DistillKit (\"kl\" with sparse signals); golden values our own computation with its "
         "function in PyTorch");
     s.details(
-        "K = the teacher's top_k classes, p = softmax(z / T) over all classes. missing = \"zero\": T^2/N sum over K of "
-        "r "
-        "(log r - log p_s), r = p_t on K scaled to sum 1 (at equality -log of the teacher's sum on K). missing = "
-        "\"uniform\": p_t as it is, and all other classes as one more class of probability m = 1 - sum over K (0 at "
-        "equality). With top_k at least the number of classes both are kdhost.kd. Several teachers: see combine.");
+        "K = the teacher's top_k classes, p = softmax(z / T) over all classes. missing = \"zero\": T^2/N sum over K "
+        "of r (log r - log p_s), r = p_t on K scaled to sum 1 (at equality -log of the teacher's sum on K). missing "
+        "= \"uniform\": p_t as it is, and all other classes as one more class of probability m = 1 - sum over K (0 "
+        "at equality). With top_k at least the number of classes both are kdhost.kd. Several teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.sparse_kl\"\nweight = 1.0\nparams = { top_k = 50 }\n");
     s.number("temperature", 1.0).above(0.0).doc("softens both sides").schedulable();
     s.integer("top_k", 50).at_least(1).doc("how many of the teacher's most probable classes count");

@@ -61,8 +61,7 @@ class Standardize {
     if (z.classes() == 2)
       warn_(
           "two standardised logits are always +-0.707: with two classes the loss sees only which one is larger, and "
-          "its "
-          "gradient is of the order of the epsilon");
+          "its gradient is of the order of the epsilon");
     return {standardized(z.student), standardized(z.teacher)};
   }
 

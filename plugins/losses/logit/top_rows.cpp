@@ -55,24 +55,41 @@ T log_of_rest(const T* x, std::int64_t n, T scale, const std::int64_t* index, st
   return (rest.highest - all.highest) * scale + std::log(rest.sum / all.sum);
 }
 
-template <class T>
+/// A number and its place as one that sorts: larger numbers first, of equals the earlier. NaN counts as the largest, as
+/// LibTorch has it.
+struct FloatKey {
+  std::uint64_t bits;
+  FloatKey(float x, std::int64_t place) {
+    const std::uint32_t b = x != x ? 0x7fffffffu : __builtin_bit_cast(std::uint32_t, x + 0.0f);
+    const std::uint32_t ascending = b & 0x80000000u ? ~b : b | 0x80000000u;
+    bits = (static_cast<std::uint64_t>(~ascending) << 32) | static_cast<std::uint64_t>(place);
+  }
+  std::int64_t place() const { return static_cast<std::int64_t>(bits & 0xffffffffu); }
+  bool operator<(const FloatKey& o) const { return bits < o.bits; }
+};
+struct DoubleKey {
+  double negative;
+  std::int64_t at;
+  DoubleKey(double x, std::int64_t place)
+      : negative(x != x ? -std::numeric_limits<double>::infinity() : -x), at(place) {}
+  std::int64_t place() const { return at; }
+  bool operator<(const DoubleKey& o) const { return negative < o.negative || (negative == o.negative && at < o.at); }
+};
+
+template <class T, class Key>
 void top_body(const TopRows<T>& k, std::int64_t begin, std::int64_t end) {
   const std::int64_t n = k.classes;
   std::vector<T> e(static_cast<std::size_t>(n));
-  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::vector<Key> keys;
   for (std::int64_t row = begin; row < end; ++row) {
     const T* t = k.teacher + row * n;
     const Sum<T> s = exponentials(t, n, k.scale, e.data());
-    std::iota(order.begin(), order.end(), 0);
-    // NaN counts as the largest, as LibTorch has it; so the order is one.
-    const auto before = [&](std::int64_t a, std::int64_t b) {
-      const bool nan_a = t[a] != t[a], nan_b = t[b] != t[b];
-      if (nan_a || nan_b) return nan_a && (!nan_b || a < b);
-      return t[a] > t[b] || (t[a] == t[b] && a < b);
-    };
-    std::partial_sort(order.begin(), order.begin() + k.top, order.end(), before);
+    keys.clear();
+    for (std::int64_t i = 0; i < n; ++i) keys.emplace_back(t[i], i);
+    if (k.top < n) std::nth_element(keys.begin(), keys.begin() + k.top, keys.end());
+    std::sort(keys.begin(), keys.begin() + k.top);
     for (std::int64_t j = 0; j < k.top; ++j) {
-      const std::int64_t c = order[static_cast<std::size_t>(j)];
+      const std::int64_t c = keys[static_cast<std::size_t>(j)].place();
       k.index[row * k.top + j] = c;
       k.probability[row * k.top + j] = e[static_cast<std::size_t>(c)] / s.sum;
     }
@@ -181,8 +198,12 @@ void rank_body(const RankRows<T>& k, std::int64_t begin, std::int64_t end) {
 
 }  // namespace
 
-void top_rows(const TopRows<float>& k, std::int64_t begin, std::int64_t end) { top_body(k, begin, end); }
-void top_rows(const TopRows<double>& k, std::int64_t begin, std::int64_t end) { top_body(k, begin, end); }
+void top_rows(const TopRows<float>& k, std::int64_t begin, std::int64_t end) {
+  top_body<float, FloatKey>(k, begin, end);
+}
+void top_rows(const TopRows<double>& k, std::int64_t begin, std::int64_t end) {
+  top_body<double, DoubleKey>(k, begin, end);
+}
 void sparse_rows(const SparseRows<float>& k, std::int64_t begin, std::int64_t end) { sparse_body(k, begin, end); }
 void sparse_rows(const SparseRows<double>& k, std::int64_t begin, std::int64_t end) { sparse_body(k, begin, end); }
 double count_pairs(const RankRows<float>& k, std::int64_t row) { return count_body(k, row); }

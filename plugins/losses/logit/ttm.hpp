@@ -64,8 +64,7 @@ struct Ttm final : Loss {
         "default = authors' code");
     s.details(
         "mean_i KL(r_i || softmax(z_s,i)), r = softmax(z_t)^l scaled to sum 1, l = exponent = 1/T of the teacher. No "
-        "T^2 "
-        "and no temperature on the student: without it the student keeps an entropy term that works against "
+        "T^2 and no temperature on the student: without it the student keeps an entropy term that works against "
         "overconfidence. In log space. Several teachers: see combine (probabilities are mixed at T = 1/l).");
     s.recipe("[[loss]]\nuse = \"kdhost.ttm\"\nweight = 1.0\nparams = { exponent = 0.1 }\n");
     TransformedTeacher::describe(s);
@@ -87,9 +86,9 @@ struct Wttm final : Loss {
         "default = authors' code");
     s.details(
         "mean_i U_i KL(r_i || softmax(z_s,i)), r and l as in kdhost.ttm, U_i = sum_c softmax(z_t,i)^l, without "
-        "gradient: "
-        "large where the teacher spreads its probability, up to C^(1-l) (63 for 100 classes at l = 0.1), so weights of "
-        "this term are smaller than they look. Several teachers: see combine (probabilities are mixed at T = 1/l).");
+        "gradient: large where the teacher spreads its probability, up to C^(1-l) (63 for 100 classes at l = 0.1), "
+        "so weights of this term are smaller than they look. Several teachers: see combine (probabilities are mixed "
+        "at T = 1/l).");
     s.recipe("[[loss]]\nuse = \"kdhost.wttm\"\nweight = 45.0\nparams = { exponent = 0.1 }\n");
     TransformedTeacher::describe(s);
   }

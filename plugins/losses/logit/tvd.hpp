@@ -17,8 +17,8 @@ struct Tvd final : Loss {
     s.id("kdhost.tvd").version("1.0.0").summary("total variation distance of the softened probabilities");
     s.source("losses: Liger-Kernel and distillm (T = 1), DistillKit (T^2); Wen et al., ACL 2023, arXiv 2307.15190");
     s.details(
-        "T^2 mean_i 1/2 sum_c |p_t - p_s|, p = softmax(z / T): bounded by T^2, so that no sample dominates. A class on "
-        "which both agree gives no gradient. Several teachers: see combine.");
+        "T^2 mean_i 1/2 sum_c |p_t - p_s|, p = softmax(z / T): bounded by T^2, so that no sample dominates. A class "
+        "on which both agree gives no gradient. Several teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.tvd\"\nweight = 1.0\n");
     s.number("temperature", 1.0).above(0.0).doc("softens both sides").schedulable();
     LogitSource::describe(s);

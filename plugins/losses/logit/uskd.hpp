@@ -26,16 +26,14 @@ struct Uskd final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.uskd").version("1.0.0").summary("self-distillation without a teacher: soft labels from the student");
     s.source(
-        "Yang et al., From Knowledge Distillation to Self-Knowledge Distillation, ICCV 2023, arXiv 2303.13005; golden "
-        "values our own computation: of the public code for variant \"author\", of the formula for \"paper\"");
+        "Yang et al., From Knowledge Distillation to Self-Knowledge Distillation, ICCV 2023, arXiv 2303.13005; "
+        "golden values our own computation: of the public code for variant \"author\", of the formula for \"paper\"");
     s.details(
-        "alpha * mean -p log s_y with p = s_y^2 + 1 - batch mean of s_y^2; plus beta * cross-entropy of the C-1 others "
-        "with 1/rank, ranked by student and an extra head together; plus mu * cross-entropy of that head with the "
-        "label "
-        "smoothed by 0.1. Targets carry no gradient. Variant \"author\" ranks the label too and adds log s instead of "
-        "s. "
-        "The head (linear, on student.features) is trained with the loss and is no part of the student. Needs hard "
-        "labels and at least two classes; stands beside a kdhost.cross_entropy of weight 1.");
+        "alpha * mean -p log s_y with p = s_y^2 + 1 - batch mean of s_y^2; plus beta * cross-entropy of the C-1 "
+        "others with 1/rank, ranked by student and an extra head together; plus mu * cross-entropy of that head with "
+        "the label smoothed by 0.1. Targets carry no gradient. Variant \"author\" ranks the label too and adds log s "
+        "instead of s. The head (linear, on student.features) is trained with the loss and is no part of the "
+        "student. Needs hard labels and at least two classes; stands beside a kdhost.cross_entropy of weight 1.");
     s.recipe("[[loss]]\nuse = \"kdhost.uskd\"\nweight = 1.0\ninputs = { \"student.features\" = \"layer3\" }\n");
     s.number("alpha", 1.0).at_least(0.0).doc("weight of the label's class").schedulable();
     s.number("beta", 0.1).at_least(0.0).doc("weight of the other classes").schedulable();

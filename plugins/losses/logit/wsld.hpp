@@ -24,9 +24,9 @@ struct Wsld final : Loss {
         "Zhou et al., Rethinking Soft Labels for Knowledge Distillation: A Bias-Variance Tradeoff Perspective, ICLR "
         "2021, arXiv 2102.00650; default = authors' code, MMRazor");
     s.details(
-        "T^2 mean_i w_i (-sum_c p_t log p_s), p = softmax(z / T), w_i = 1 - exp(-CE_s / (CE_t + 1e-7)) from the label "
-        "cross-entropies at T = 1, without gradient. Cross-entropy form by definition: not 0 at equality. Needs hard "
-        "labels. Several teachers: see combine.");
+        "T^2 mean_i w_i (-sum_c p_t log p_s), p = softmax(z / T), w_i = 1 - exp(-CE_s / (CE_t + 1e-7)) from the "
+        "label cross-entropies at T = 1, without gradient. Cross-entropy form by definition: not 0 at equality. "
+        "Needs hard labels. Several teachers: see combine.");
     s.recipe("[[loss]]\nuse = \"kdhost.wsld\"\nweight = 2.5\nparams = { temperature = 2.0 }\n");
     s.number("temperature", 2.0).above(0.0).doc("softens both sides").schedulable();
     LogitSource::describe(s, Labels::hard);

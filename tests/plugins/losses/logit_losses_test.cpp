@@ -123,6 +123,28 @@ TEST_CASE("a second derivative of a hand-written gradient is refused, not lost",
   }
 }
 
+TEST_CASE("a kept graph gives the gradient again, with any factor, and leaves the first one alone", "[losses]") {
+  for (const auto& [id, settings] : teacher_losses()) {
+    INFO(id);
+    LossCase loss(id, settings, with_label(id, z_s(), z_t()));
+    const at::Tensor value = loss.evaluate(false).value;
+    at::Tensor& z = loss.input(0);
+    const auto gradient = [&](double factor) {
+      if (z.grad().defined()) z.mutable_grad() = at::Tensor();
+      (value * factor).backward({}, /*retain_graph=*/true);
+      return z.grad();
+    };
+    const at::Tensor first = gradient(0.25), kept = first.clone();
+    const at::Tensor second = gradient(3.0), none = gradient(0.0), again = gradient(0.25);
+    CHECK(first.equal(kept));
+    CHECK(at::allclose(second, kept * 12, 1e-12, 1e-14));
+    CHECK(none.abs().max().item<double>() == 0);
+    CHECK(at::allclose(again, kept, 1e-12, 1e-14));
+    CHECK(at::allclose(kept, evaluate(id, settings, with_label(id, z_s(), z_t())).gradient.at("student.logits") / 4,
+                       1e-12, 1e-14));
+  }
+}
+
 TEST_CASE("cross-entropy equals LibTorch's, with smoothing, ignored labels, int32 labels and class probabilities",
           "[losses]") {
   const at::Tensor z = z_s();
