@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// What loss_bench measures: a shipped loss beside the same formula composed of LibTorch's operators, as a script would
+// write it. A family of losses lists its cases in a source of its own.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../plugins/shipped_component.hpp"
+
+namespace loss_bench {
+
+/// Tensors by port; elements of list ports as "student.features.0". Those of the student that hold floating-point
+/// numbers get a gradient.
+using Inputs = std::vector<std::pair<std::string, at::Tensor>>;
+
+struct Case {
+  std::string library, id;
+  kdhost::test::Settings settings;
+  std::string shape;  ///< for the table
+  Inputs inputs;
+  /// The same value from the same tensors, in the order of `inputs`.
+  std::function<at::Tensor(const std::vector<at::Tensor>&)> composed;
+  double bar = 1.0;         ///< least ratio of times, LibTorch / kdhost
+  double memory_bar = 0.0;  ///< largest ratio of peak memory, kdhost / LibTorch; 0: none
+  double tolerance = 1e-3;  ///< how far the values may be apart, relative; larger where a part is drawn at random
+};
+
+std::vector<Case> logit_cases();
+std::vector<Case> feature_cases();
+std::vector<Case> relation_cases();
+
+}  // namespace loss_bench
