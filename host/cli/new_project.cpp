@@ -176,7 +176,8 @@ std::map<std::string, std::string> words_of(const Project& project) {
           {"TEST_LIBRARIES", exact ? " LibTorch::LibTorch" : ""},
           {"CXX_STANDARD", exact ? "20" : "17"},
           {"LEVEL", project.kind == "loss" ? "9" : "7"},
-          {"CATCH", kCatch},
+          // LibTorch has a macro of this name, too.
+          {"CATCH", exact ? "#undef CHECK\n" + std::string(kCatch) : kCatch},
           {"COMMANDS", joined_lines(commands)}};
 }
 
