@@ -124,7 +124,8 @@ struct ContrastiveRepresentation final : Loss {
     if (c.has("batch.contrast_index")) return given_index(c["batch.contrast_index"], like.size(0));
     if (!contrast_.knows_classes())
       warn_("the classes of the samples are not known: negatives may be of a sample's own class");
-    const Tensor key = to_cpu(randint(0, std::int64_t{1} << 62, {1}, c.generator(), like));
+    // From the CPU's generator, which the host seeds as it does the device's: the same negatives on every device.
+    const Tensor key = randint(0, std::int64_t{1} << 62, {1}, Generator{});
     return contrast_.draw(batch, negatives_, Stream(static_cast<std::uint64_t>(key.data<std::int64_t>()[0])), like);
   }
 

@@ -14,7 +14,7 @@
 // Entry in the form of the project's specification of losses; that has none of its own. Golden values are our own
 // computation of the published formula.
 #pragma once
-#include "../loss_inputs.hpp"
+#include "product_difference.hpp"
 
 namespace kdhost::plugins {
 
@@ -28,7 +28,8 @@ struct Affinity final : Loss {
         "x = f / (|f| + 1e-8) at each position, A = x^T x; mean over N*P^2 of (A_s - A_t)^2 for P positions, summed "
         "over taps. Maps are first max-pooled by windows of `window` times height and width (0: not pooled). variant = "
         "\"author\": no gradient through the norms, as published; \"full\": through them, too; the value is the same. "
-        "Channels may differ. The values in the tests are our own computation of the published formula.");
+        "Channels may differ. The gradient can be taken once only. The values in the tests are our own computation of "
+        "the published formula.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.affinity\"\nweight = 0.5\n"
         "inputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n");
@@ -45,24 +46,28 @@ struct Affinity final : Loss {
     for (TapPair& p : tap_pairs(c)) {
       need_maps(p);
       pool_to_smaller(p.student, p.teacher);
-      accumulate(sum, mse_loss(alike(p.student), alike(p.teacher)));
+      accumulate(sum, product_difference("kdhost.affinity", {directions(p.student), directions(p.teacher)}));
     }
     return sum;
   }
 
  private:
-  Tensor alike(const Tensor& map) const {
+  /// [N, C, P]: the places of the pooled map, each of length 1.
+  Tensor directions(const Tensor& map) const {
     const auto extent = [&](std::int64_t size) {
       return std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(size) * window_));
     };
-    const Shape window{extent(map.size(2)), extent(map.size(3))};
+    const std::int64_t height = extent(map.size(2)), width = extent(map.size(3));
     Tensor f = map;
-    if (window[0] > 1 || window[1] > 1) f = max_pool2d(f, {window[0], window[1]}, 0, 0, 1, /*ceil_mode=*/true);
+    if (height > 1 || width > 1) f = max_pool2d(f, {height, width}, 0, 0, 1, /*ceil_mode=*/true);
     f = f.flatten(2);
-    Tensor norm = vector_norm(f, 2, 1, true) + 1e-8;
-    if (!through_norm_) norm = norm.detach();
-    const Tensor x = f / norm;
-    return bmm(x.transpose(1, 2), x);
+    if (through_norm_) return f / (vector_norm(f, 2, 1, true) + 1e-8);
+    Tensor norm;
+    {
+      const NoGrad off;  // so the root needs no gradient where it is 0, and the sum of squares is the faster way
+      norm = sqrt(square(f).sum({1}, true)) + 1e-8;
+    }
+    return f / norm;
   }
 
   double window_;

@@ -12,8 +12,8 @@
 // adaptor = "auto" trains a linear layer to `dim` on each side, the teacher's too; no gradient reaches the teacher.
 // With "author" the order of the samples matters. One sample gives 0.
 #pragma once
-#include "../loss_inputs.hpp"
 #include "../embedding_pair.hpp"
+#include "../softmax_rows.hpp"
 
 namespace kdhost::plugins {
 
@@ -28,7 +28,7 @@ struct CorrelationCongruence final : Loss {
         "samples matters). variant = \"gaussian\": K(x, y) = e^(-2 gamma) sum_{k=0..order} (2 gamma)^k / k! (x.y)^k, "
         "|K_s - K_t|_F / N^2; variant = \"bilinear\": K(x, y) = x.y. adaptor = \"auto\" trains a linear layer to `dim` "
         "on each side; \"none\" compares the embeddings as they are, which needs equal widths. A batch of one sample "
-        "gives 0.");
+        "gives 0. With the default variant the gradient can be taken once only (create_graph is refused).");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.cc\"\nweight = 0.02\n"
         "inputs = { student = [\"embedding\"], teacher = [\"embedding\"] }\n");
@@ -57,10 +57,55 @@ struct CorrelationCongruence final : Loss {
 
  private:
   static Tensor neighbours(const Tensor& s, const Tensor& t) {
+    const Tensor a = s.contiguous(), b = t.contiguous();
+    if (fits_row_kernel(a))
+      return a.dtype() == Dtype::f32 ? neighbours_on_cpu<float>(a, b) : neighbours_on_cpu<double>(a, b);
     const Tensor delta = (s - t).abs();
     const std::int64_t pairs = delta.size(0) - 1;
     return (delta.narrow(0, 0, pairs) * delta.narrow(0, 1, pairs)).sum() / static_cast<double>(pairs);
   }
+
+  /// Value and gradient of both sides in one pass.
+  template <class T>
+  static Tensor neighbours_on_cpu(const Tensor& s, const Tensor& t) {
+    const std::int64_t n = s.size(0), width = s.size(1);
+    const bool wants_gradient = grad_enabled() && (s.requires_grad() || t.requires_grad());
+    const T *a = s.data<T>(), *b = t.data<T>();
+    std::vector<T> signed_delta(static_cast<std::size_t>(n * width));
+    T* delta = signed_delta.data();
+    for (std::int64_t i = 0; i < n * width; ++i) delta[i] = a[i] - b[i];
+    double value = 0;
+    for (std::int64_t i = 0; i + width < n * width; ++i)
+      value += static_cast<double>(std::abs(delta[i])) * static_cast<double>(std::abs(delta[i + width]));
+    const double share = 1.0 / static_cast<double>(n - 1);
+    Tensor result = Tensor::of<T>({static_cast<T>(value * share)}, {});
+    if (!wants_gradient) return result;
+    Tensor gradient = Tensor::empty({n, width}, s.dtype(), s);
+    T* g = gradient.mutable_data<T>();
+    for (std::int64_t i = 0; i < n; ++i)
+      for (std::int64_t d = 0; d < width; ++d) {
+        const std::int64_t at = i * width + d;
+        const T before = i > 0 ? std::abs(delta[at - width]) : T(0);
+        const T after = i + 1 < n ? std::abs(delta[at + width]) : T(0);
+        const T direction = static_cast<T>((delta[at] > 0) - (delta[at] < 0));
+        g[at] = direction * (before + after) * static_cast<T>(share);
+      }
+    return custom_grad("kdhost.cc", OppositeGradients{std::move(result), std::move(gradient)}, {s, t});
+  }
+
+  /// A scalar of the difference of two tensors: what one receives the other receives with the other sign.
+  struct OppositeGradients {
+    Tensor value, gradient;
+    Tensor forward(const Tensors&, Tensors& saved) {
+      saved.push_back(std::move(gradient));
+      return std::move(value);
+    }
+    Tensors backward(const Tensors& saved, const Tensor& grad) {
+      once_differentiable();
+      const Tensor first = saved[0] * grad;
+      return {first, -first};
+    }
+  };
 
   Tensor kernels(const Call& c, const Tensor& s, const Tensor& t) const {
     const auto n = static_cast<double>(s.size(0));

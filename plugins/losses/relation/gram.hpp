@@ -8,9 +8,10 @@
 //   mode = "gatys"    a quarter of "channel"
 //
 // Our own definition: no framework has one for unequal channels. There adaptor = "auto" trains a 1x1 convolution (no
-// bias) on the student, for the modes that compare channels. The larger map is pooled to the smaller.
+// bias) on the student, for the modes that compare channels. The larger map is pooled to the smaller. The gradient is
+// hand-written (product_difference.hpp).
 #pragma once
-#include "../loss_inputs.hpp"
+#include "product_difference.hpp"
 
 namespace kdhost::plugins {
 
@@ -24,7 +25,7 @@ struct Gram final : Loss {
         "own C, mean over N*(HW)^2; gatys: a quarter of channel. Summed over taps; the larger map is average-pooled to "
         "the smaller. "
         "Where channels differ, adaptor = \"auto\" trains a 1x1 convolution on the student (not needed in spatial "
-        "mode).");
+        "mode). The gradient can be taken once only (create_graph is refused).");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.gram\"\nweight = 1.0\n"
         "inputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n");
@@ -57,7 +58,9 @@ struct Gram final : Loss {
       if (!spatial_ && p.student.size(1) != p.teacher.size(1))
         refuse_pair(p, "the same number of channels; set adaptor = \"auto\" or mode = \"spatial\"");
       pool_to_smaller(p.student, p.teacher);
-      accumulate(sum, mse_loss(matrix(p.student), matrix(p.teacher)));
+      const Tensor s = sides(p.student), t = sides(p.teacher);
+      accumulate(sum, product_difference("kdhost.gram", {s, t, 1.0 / static_cast<double>(s.size(1)),
+                                                         1.0 / static_cast<double>(t.size(1))}));
     }
     return quarter_ ? sum * 0.25 : sum;
   }
@@ -68,10 +71,10 @@ struct Gram final : Loss {
     nn::Conv2d conv{};
   };
 
-  Tensor matrix(const Tensor& map) const {
+  /// What is summed over before what is related: [N, C, HW] for positions, [N, HW, C] for channels.
+  Tensor sides(const Tensor& map) const {
     const Tensor f = map.flatten(2);
-    return spatial_ ? bmm(f.transpose(1, 2), f) / static_cast<double>(f.size(1))
-                    : bmm(f, f.transpose(1, 2)) / static_cast<double>(f.size(2));
+    return spatial_ ? f : f.transpose(1, 2);
   }
 
   bool spatial_, quarter_;

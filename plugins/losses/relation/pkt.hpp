@@ -7,9 +7,10 @@
 //
 // RepDistiller, mdistiller and torchdistill agree. Their gradient is NaN for a zero row; here such a row gets none
 // through its norm. The value falls with 1/N (a mean over N^2 of rows that sum to 1), hence the published weight of
-// 30000.
+// 30000. On the CPU value and gradient come from the products of the embeddings (sample_relations.hpp), and the
+// gradient can be taken once only.
 #pragma once
-#include "../loss_inputs.hpp"
+#include "sample_relations.hpp"
 
 namespace kdhost::plugins {
 
@@ -24,7 +25,9 @@ struct Pkt final : Loss {
     s.details(
         "x = e / (|e| + 1e-7), S = (x x^T + 1) / 2 with rows divided by their sum; mean over N^2 of S_t log((S_t + "
         "1e-7) / (S_s + "
-        "1e-7)). Widths may differ. Half precision is raised to float32.");
+        "1e-7)). Widths may differ. Half precision is raised to float32. On the CPU the gradient can be taken once "
+        "only "
+        "(create_graph is refused).");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.pkt\"\nweight = 30000.0\n"
         "inputs = { student = [\"embedding\"], teacher = [\"embedding\"] }\n");
@@ -36,6 +39,14 @@ struct Pkt final : Loss {
     Tensor sum;
     for (const TapPair& p : tap_pairs(c)) {
       if (p.student.size(0) == 1) warn_("a batch of one sample has no similarities: the loss is 0 there");
+      const Tensor e = p.student.reshape({p.student.size(0), -1}).contiguous();
+      if (fits_row_kernel(e)) {
+        const Products teacher = products_of(p.teacher.reshape({p.teacher.size(0), -1}).contiguous());
+        accumulate(sum, relation_value("kdhost.pkt", e,
+                                       probability_relation(products_of(e), teacher, e.size(0),
+                                                            grad_enabled() && e.requires_grad())));
+        continue;
+      }
       const Tensor s = probabilities(p.student), t = probabilities(p.teacher);
       accumulate(sum, (t * log((t + 1e-7) / (s + 1e-7))).mean());
     }

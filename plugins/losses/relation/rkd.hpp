@@ -13,8 +13,6 @@
 // Memory    the angles are N^3 numbers: they are made anchor by anchor, value and gradient together, and thrown away
 //           (on the CPU from products of the embeddings, rkd_relations.hpp); the gradient can be taken once only.
 #pragma once
-#include "../loss_inputs.hpp"
-#include "../softmax_rows.hpp"
 #include "rkd_relations.hpp"
 
 namespace kdhost::plugins {
@@ -65,7 +63,7 @@ struct RelationalKd final : Loss {
       t = t.contiguous();
       if (fits_row_kernel(s)) {
         const RkdWeights weights{distance_weight, angle_weight};
-        accumulate(sum, s.dtype() == Dtype::f32 ? on_cpu<float>(s, t, weights) : on_cpu<double>(s, t, weights));
+        accumulate(sum, on_cpu(s, t, weights));
         continue;
       }
       Tensor value;
@@ -77,22 +75,14 @@ struct RelationalKd final : Loss {
   }
 
  private:
-  template <class T>
   static Tensor on_cpu(const Tensor& s, const Tensor& t, RkdWeights weights) {
     const bool wants_gradient = grad_enabled() && s.requires_grad();
     const std::int64_t n = s.size(0);
-    const RkdResult result = rkd_relations(s.data<T>(), s.size(1), t.data<T>(), t.size(1), n, weights, wants_gradient);
-    Tensor value = Tensor::of<T>({static_cast<T>(result.value)}, {});
-    if (!wants_gradient) return value;
-    Tensor gradient;
-    {
-      // The rows of `pull` sum to 0, so the mean of the embeddings can be left out; it would only cancel.
-      const NoGrad off;
-      const Tensor e = s.detach();
-      gradient =
-          matmul(Tensor::of<T>(std::vector<T>(result.pull.begin(), result.pull.end()), {n, n}), e - e.mean({0}, true));
-    }
-    return custom_grad("kdhost.rkd", KnownGradient{std::move(value), std::move(gradient)}, {s});
+    const RelationResult result =
+        s.dtype() == Dtype::f32
+            ? rkd_relations(s.data<float>(), s.size(1), t.data<float>(), t.size(1), n, weights, wants_gradient)
+            : rkd_relations(s.data<double>(), s.size(1), t.data<double>(), t.size(1), n, weights, wants_gradient);
+    return relation_value("kdhost.rkd", s, result, /*centred=*/true);
   }
 
   // Elsewhere from operators.

@@ -5,8 +5,6 @@
 // anchor's row is summed in a fixed order, so results do not depend on the number of threads.
 #include "rkd_relations.hpp"
 
-#include <kdhost/plugin.hpp>
-
 #include <algorithm>
 #include <cmath>
 
@@ -28,21 +26,6 @@ struct Side {
     return products[index_of(i * n + i)] + products[index_of(j * n + j)] - 2.0 * products[index_of(i * n + j)];
   }
 };
-
-KDHOST_INLINE void products_body(const double* rows, std::int64_t width, std::int64_t n, double* out,
-                                 std::int64_t begin, std::int64_t end) {
-  for (std::int64_t i = begin; i < end; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      // The same order of terms for (i, j) and (j, i), and for equal rows: their distance is exactly 0.
-      const double* a = rows + i * width;
-      const double* b = rows + j * width;
-      double sum = 0;
-#pragma omp simd reduction(+ : sum)
-      for (std::int64_t c = 0; c < width; ++c) sum += a[c] * b[c];
-      out[i * n + j] = sum;
-    }
-  }
-}
 
 /// The angles A_ijk at anchor i for one j and every k.
 struct AngleRows {
@@ -94,23 +77,12 @@ KDHOST_INLINE void angles_body(const AngleRows& a, std::int64_t begin, std::int6
 }
 
 #if defined(__x86_64__)
-__attribute__((target("avx2,fma"))) void products_avx2(const double* rows, std::int64_t width, std::int64_t n,
-                                                       double* out, std::int64_t begin, std::int64_t end) {
-  products_body(rows, width, n, out, begin, end);
-}
 __attribute__((target("avx2,fma"))) void angles_avx2(const AngleRows& a, std::int64_t begin, std::int64_t end) {
   angles_body(a, begin, end);
 }
 const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #endif
 
-void products(const double* rows, std::int64_t width, std::int64_t n, double* out, std::int64_t begin,
-              std::int64_t end) {
-#if defined(__x86_64__)
-  if (has_avx2) return products_avx2(rows, width, n, out, begin, end);
-#endif
-  products_body(rows, width, n, out, begin, end);
-}
 void angles(const AngleRows& a, std::int64_t begin, std::int64_t end) {
 #if defined(__x86_64__)
   if (has_avx2) return angles_avx2(a, begin, end);
@@ -132,10 +104,7 @@ Side side_of(const T* rows, std::int64_t width, std::int64_t n) {
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t c = 0; c < width; ++c)
       centred[index_of(i * width + c)] = static_cast<double>(rows[i * width + c]) - mean[index_of(c)];
-  Side side{n, Numbers(index_of(n * n)), Numbers(index_of(n * n), 0.0)};
-  double* out = side.products.data();
-  parallel_for(n, grain(n * width),
-               [&](std::int64_t begin, std::int64_t end) { products(centred.data(), width, n, out, begin, end); });
+  Side side{n, sample_products(centred.data(), width, n), Numbers(index_of(n * n), 0.0)};
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t j = 0; j < n; ++j)
       if (const double square = side.square(i, j); square > 0)
@@ -166,7 +135,7 @@ Distances distances_of(const Side& side) {
 
 double clamped(double d) { return d > 1.0 ? 1.0 : d < -1.0 ? -1.0 : d; }
 
-void add_distances(const Side& student, const Side& teacher, double weight, RkdResult& result) {
+void add_distances(const Side& student, const Side& teacher, double weight, RelationResult& result) {
   const std::int64_t n = student.n;
   const auto entries = static_cast<double>(n * n);
   const Distances s = distances_of(student), t = distances_of(teacher);
@@ -191,7 +160,7 @@ void add_distances(const Side& student, const Side& teacher, double weight, RkdR
     }
 }
 
-void add_angles(const Side& student, const Side& teacher, double weight, RkdResult& result) {
+void add_angles(const Side& student, const Side& teacher, double weight, RelationResult& result) {
   const std::int64_t n = student.n;
   const bool wants_gradient = !result.pull.empty();
   const double share = weight / (static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n));
@@ -224,10 +193,10 @@ void add_angles(const Side& student, const Side& teacher, double weight, RkdResu
 }
 
 template <class T>
-RkdResult relations(const T* student, std::int64_t student_width, const T* teacher, std::int64_t teacher_width,
-                    std::int64_t n, RkdWeights weights, bool wants_gradient) {
+RelationResult relations(const T* student, std::int64_t student_width, const T* teacher, std::int64_t teacher_width,
+                         std::int64_t n, RkdWeights weights, bool wants_gradient) {
   const Side s = side_of(student, student_width, n), t = side_of(teacher, teacher_width, n);
-  RkdResult result;
+  RelationResult result;
   if (wants_gradient) result.pull.assign(index_of(n * n), 0.0);
   if (weights.distance > 0) add_distances(s, t, weights.distance, result);
   if (weights.angle > 0) add_angles(s, t, weights.angle, result);
@@ -236,12 +205,12 @@ RkdResult relations(const T* student, std::int64_t student_width, const T* teach
 
 }  // namespace
 
-RkdResult rkd_relations(const float* student, std::int64_t student_width, const float* teacher,
-                        std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient) {
+RelationResult rkd_relations(const float* student, std::int64_t student_width, const float* teacher,
+                             std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient) {
   return relations(student, student_width, teacher, teacher_width, n, weights, wants_gradient);
 }
-RkdResult rkd_relations(const double* student, std::int64_t student_width, const double* teacher,
-                        std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient) {
+RelationResult rkd_relations(const double* student, std::int64_t student_width, const double* teacher,
+                             std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient) {
   return relations(student, student_width, teacher, teacher_width, n, weights, wants_gradient);
 }
 

@@ -5,8 +5,7 @@
 // angles cost a few operations each whatever the width, and nothing larger than N x N is kept. The gradient of both
 // parts is a matrix [N, N] times the embeddings.
 #pragma once
-#include <cstdint>
-#include <vector>
+#include "sample_relations.hpp"
 
 namespace kdhost::plugins {
 
@@ -14,15 +13,10 @@ struct RkdWeights {
   double distance, angle;
 };
 
-struct RkdResult {
-  double value = 0;
-  std::vector<double> pull;  ///< [N, N]: gradient = pull * student's embeddings; empty when nobody wants it
-};
-
 /// Rows without gaps, n >= 2. In float64 whatever T is: differences of products cancel.
-RkdResult rkd_relations(const float* student, std::int64_t student_width, const float* teacher,
-                        std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient);
-RkdResult rkd_relations(const double* student, std::int64_t student_width, const double* teacher,
-                        std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient);
+RelationResult rkd_relations(const float* student, std::int64_t student_width, const float* teacher,
+                             std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient);
+RelationResult rkd_relations(const double* student, std::int64_t student_width, const double* teacher,
+                             std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient);
 
 }  // namespace kdhost::plugins

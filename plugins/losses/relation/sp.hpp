@@ -10,8 +10,7 @@
 // Gradient  hand-written: with W = dL/dG it is (W + W^T) F, one product where differentiating F F^T takes two. It is
 //           made along with the value and can be taken once only. A zero row of G gets none.
 #pragma once
-#include "../loss_inputs.hpp"
-#include "../softmax_rows.hpp"
+#include "sample_relations.hpp"
 
 namespace kdhost::plugins {
 
@@ -73,6 +72,9 @@ struct SimilarityPreserving final : Loss {
 
   Tensor compare(const Tensor& f_s, const Tensor& f_t) const {
     const bool wants_gradient = grad_enabled() && f_s.requires_grad();
+    if (fits_row_kernel(f_s) && fits_row_kernel(f_t))
+      return relation_value("kdhost.sp", f_s,
+                            similarity_relation(products_of(f_s), products_of(f_t), f_s.size(0), l1_, wants_gradient));
     Tensor value, gradient;
     {
       const NoGrad off;

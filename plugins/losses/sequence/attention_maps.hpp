@@ -110,10 +110,14 @@ struct AttentionCe final : Loss {
     for (const TapPair& p : maps_.taps(c)) {
       const Tensor mask = padding_mask(c, p.student.size(0), p.student.size(-1), p.student);
       const Tensor q = softmax(p.teacher, -1);
-      const Tensor weights =
-          mask ? q * mask.unsqueeze(1).unsqueeze(2) : masked_fill(q, le(p.teacher, kPaddedScore), 0.0);
-      const Tensor by_query = -(weights * log_softmax(p.student, -1)).sum({-1});
-      accumulate(sum, mean_of_kept(by_query.mean({1}), mask));
+      const Tensor log_p = log_softmax(p.student, -1);
+      if (mask) {
+        const Tensor weights = q * mask.unsqueeze(1).unsqueeze(2);
+        accumulate(sum, mean_of_kept(-(weights * log_p).sum({-1}).mean({1}), mask));
+      } else {
+        const Tensor weights = where(le(p.teacher, kPaddedScore), zeros_like(q), q);
+        accumulate(sum, -(weights * log_p).sum({-1}).mean());
+      }
     }
     return sum;
   }

@@ -61,13 +61,18 @@ struct HiddenCosine final : Loss {
     Tensor sum;
     for (const TapPair& p : states_.taps(c)) {
       const Tensor mask = padding_mask(c, p.student.size(0), p.student.size(1), p.student);
-      const Tensor cosine = (normalize(p.student, 2.0, 2) * normalize(p.teacher, 2.0, 2)).sum({2});
+      const Tensor cosine = (p.student * p.teacher).sum({2}) * inverse_length(p.student) * inverse_length(p.teacher);
       accumulate(sum, mean_of_kept(1.0 - cosine, mask));
     }
     return sum;
   }
 
  private:
+  /// 1 / |h|; 0 for a zero vector, which then has cosine 0 and no gradient.
+  static Tensor inverse_length(const Tensor& h) {
+    const Tensor length = vector_norm(h, 2, 2);
+    return where(le(length, 0.0), zeros_like(length), reciprocal(clamp_min(length, 1e-12)));
+  }
   HiddenStates states_;
 };
 
