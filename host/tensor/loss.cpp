@@ -18,7 +18,9 @@ at::Tensor LossInstance::compute(const CallSettings& settings) { return compute(
 at::Tensor LossInstance::compute(Parts& parts, const CallSettings& settings) {
   if ((settings.flags & KDH_CALL_DRY) != 0 && parts.size() > 0) {
     Parts copy = parts.with_copied_buffers();
-    return call(copy, settings);
+    at::Tensor value = call(copy, settings);
+    remembers_ = copy.has_writes();
+    return value;
   }
   return call(parts, settings);
 }

@@ -19,6 +19,8 @@ class LossInstance : public Instance {
   /// Error (plugin) when the component fails or returns anything else. Values written to buffers stay pending in
   /// `parts` (with KDH_CALL_DRY they are thrown away and buffers are protected by copies).
   at::Tensor compute(Parts& parts, const CallSettings& settings);
+  /// The last call with KDH_CALL_DRY wrote to a buffer: the loss remembers something for later steps.
+  bool remembers() const { return remembers_; }
   /// For losses without parts.
   at::Tensor compute(const CallSettings& settings);
 
@@ -32,6 +34,7 @@ class LossInstance : public Instance {
   Parts no_parts_;
   Call call_;
   Outputs terms_;
+  bool remembers_ = false;
   const kdh_loss* table_ = nullptr;
 };
 

@@ -51,9 +51,10 @@ struct Term {
   Place place;
   std::unique_ptr<LossInstance> loss;
   std::vector<PortBinding> ports;
-  double weight = 1.0;       ///< of this step; schedules change it
-  double base_weight = 1.0;  ///< as in the file (baseline: scaled so that all sum to 1)
-  bool of_teacher = false;   ///< has a teacher.* port
+  double weight = 1.0;         ///< of this step; schedules change it
+  double base_weight = 1.0;    ///< as in the file (baseline: scaled so that all sum to 1)
+  bool of_teacher = false;     ///< has a teacher.* port
+  bool takes_teacher = false;  ///< binds a tap or part of a teacher to any port: what a learning teacher is taught, too
   bool needs_labels = false;
   std::size_t parts = 0;  ///< index into Arm::part_lists and Leg's parts
 };

@@ -99,6 +99,10 @@ void Assembly::make_terms(StagePlan& stage, Arm& arm, const std::vector<const Lo
     term.weight = term.base_weight = written->weight.value;
     std::vector<Message> wrong;
     for (const BoundPort& bound : bind_ports(info, *written, *experiment_, wrong)) {
+      // A field that the file does not name is taken where the batch has it; an optional port does without.
+      const bool by_default = !bound.sources.empty() && !bound.sources.front().place.known();
+      if (bound.port->optional && bound.port->side() == "batch" && by_default && !probe_.find(bound.port->name))
+        continue;
       PortBinding b;
       b.port = bound.port->name;
       b.is_list = bound.port->is_list || bound.sources.size() > 1;
@@ -108,6 +112,7 @@ void Assembly::make_terms(StagePlan& stage, Arm& arm, const std::vector<const Lo
       for (const Text& source : bound.sources) {
         b.sources.push_back(resolve(source, b.port, wrong));
         if (b.sources.back().kind == Source::Kind::field && b.sources.back().name == "label") term.needs_labels = true;
+        term.takes_teacher = term.takes_teacher || b.sources.back().model > 0;
       }
       term.ports.push_back(std::move(b));
     }
@@ -275,7 +280,8 @@ void Assembly::make_arms() {
       const auto list = e.stages.empty() || !e.stages[i].losses ? enabled(e.losses) : enabled(*e.stages[i].losses);
       for (const auto* t : list)
         for (const auto& made : arms_[0].stages[i].terms)
-          if (made.name == t->name.value && !made.of_teacher && names.insert(made.name).second) kept.push_back(t);
+          if (made.name == t->name.value && !made.of_teacher && !made.takes_teacher && names.insert(made.name).second)
+            kept.push_back(t);
     }
     if (kept.empty()) {
       LossTerm& ce = own_terms_.emplace_back();

@@ -231,7 +231,9 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
         continue;
       }
       reaching.insert(term.parts);
-      if (term.of_teacher && difference(gradient, moved) <= 1e-12 * reach)
+      // What a memory bank takes from the teacher changes the value now and the student's gradient in later steps.
+      const bool remembered = term.of_teacher && term.loss->remembers() && shifted.item<double>() != number;
+      if (term.of_teacher && !remembered && difference(gradient, moved) <= 1e-12 * reach)
         refuse("the teacher does not matter: other teacher outputs give the student the same gradient.",
                "Expected a gradient that changes with the teacher. It sees " + sources_text(assembly, term) + ".",
                "Bind its teacher ports to taps of a teacher, or choose another loss.");

@@ -130,6 +130,22 @@ TEST_CASE("has_label marks exactly the labelled samples") {
   CHECK(all.validation.empty());
 }
 
+TEST_CASE("classes are told of the labelled samples alone, -1 of the others") {
+  Table table;
+  fill_labels(table, uneven_labels(), 3);
+  const auto dataset = open_table(table);
+  const Subsets some = make_subsets(*dataset, settings(100, 60, 20));
+  const auto labels = class_labels(*dataset, Split::train);
+  REQUIRE(some.classes.size() == 1000);
+  for (std::size_t i = 0; i < some.classes.size(); ++i)
+    CHECK(some.classes[i] == (some.has_label[i] != 0 ? labels->at(i) : -1));
+  // A reader whose labels are not in memory is not asked for them where nothing is drawn.
+  table.resident = false;
+  const auto reader = open_table(table);
+  CHECK(make_subsets(*reader, settings(0)).classes.empty());
+  CHECK(make_subsets(*reader, settings(100)).classes.size() == 1000);
+}
+
 TEST_CASE("omitted classes are left out of training, and validation stays as it was") {
   Table table;
   fill_labels(table, uneven_labels(), 3);

@@ -91,7 +91,10 @@ TERMS = [
     ("kdhost.ktaad", 0.1, "", LAST),
     ("kdhost.gram", 0.1, "", LAST),
     ("kdhost.cc", 0.02, "dim = 12", EMBEDDING),
+    ("kdhost.crd", 0.5, "dim = 12, negatives = 20", EMBEDDING),
     ("kdhost.byot", 0.1, "", EXITS),
+    ("kdhost.ctkd", 0.1, "", ""),
+    ("kdhost.uskd", 0.1, "", 'inputs = { "student.features" = "layer3" }'),
 ]
 # Those whose first stage trains an auto-encoder that the second keeps.
 TWO_STAGES = ("kdhost.ft", "kdhost.ktaad")

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""Two students teach each other, and the student alone is trained without either: what the peer is taught is no term of
+the baseline."""
+from program import Folder, fail, log_lines
+
+EXPERIMENT = """
+seeds = [1]
+[data]
+use    = "kdhost.synthetic"
+batch  = 16
+params = { classes = 4, samples = 160, test_samples = 40, shape = [1, 8, 8], noise = 1.0 }
+[student]
+use    = "kdhost.mlp"
+params = { hidden = [16] }
+[[teacher]]
+name   = "peer"
+use    = "kdhost.mlp"
+params = { hidden = [16] }
+train  = true
+[[loss]]
+use = "kdhost.cross_entropy"
+[[loss]]
+use = "kdhost.kd"
+[[loss]]
+use    = "kdhost.cross_entropy"
+name   = "peer_cross_entropy"
+inputs = { student = "peer:logits" }
+[[loss]]
+use    = "kdhost.kd"
+name   = "peer_kd"
+inputs = { student = "peer:logits", teacher = "student:logits" }
+[optimizer]
+use = "adam"
+lr  = 1e-2
+[train]
+epochs    = 6
+log_steps = 10
+"""
+
+with Folder() as folder:
+    folder.write("mutual.toml", EXPERIMENT)
+    folder.train("mutual.toml", "--out", "run")
+    terms = {"distilled": [], "baseline": []}
+    for line in log_lines(folder / "run/metrics.jsonl"):
+        if "terms" in line:
+            terms[line["arm"]].append({name: t["value"] for name, t in line["terms"].items()})
+    found = {arm: list(lines[0]) for arm, lines in terms.items()}
+    wanted = {"distilled": ["cross_entropy", "kd", "peer_cross_entropy", "peer_kd"], "baseline": ["cross_entropy"]}
+    if found != wanted:
+        fail(f"the arms have the terms {found}, expected {wanted}")
+    for name in ("cross_entropy", "peer_cross_entropy"):
+        first, last = terms["distilled"][0][name], terms["distilled"][-1][name]
+        if not last < 0.8 * first:
+            fail(f"{name} went from {first} to {last}: that network does not learn")
+    print(f"both learn: {terms['distilled'][0]} to {terms['distilled'][-1]}")
