@@ -55,9 +55,9 @@ struct ActivationBoundaries final : Loss {
       need_maps(p);
       if (p.index < connectors_.size() && connectors_[p.index]) p.student = (*connectors_[p.index])(c, p.student);
       need_equal_shapes(p, "; set adaptor = \"auto\"");
-      const Tensor on = p.teacher > 0.0;
-      const Tensor off_wrongly = (p.student <= margin) & on, on_wrongly = (p.student > -margin) & ~on;
-      const Tensor missing = where(off_wrongly, p.student - margin, where(on_wrongly, p.student + margin, 0.0));
+      // (s - m)^2 where s <= m, (s + m)^2 where s > -m: both are max(0, m -+ s)^2, the sign by what the teacher is.
+      const Tensor towards = where(p.teacher > 0.0, -1.0, 1.0);
+      const Tensor missing = relu(p.student * towards + margin);
       Tensor value = square(missing).sum() / static_cast<double>(p.student.size(0));
       if (weighted_)
         value = value * std::ldexp(3.0 / 1000.0, static_cast<int>(p.index + 1) - static_cast<int>(taps.size()));

@@ -35,12 +35,18 @@ struct ChannelWise final : Loss {
     for (const TapPair& p : tap_pairs(c)) {
       need_maps(p);
       need_equal_shapes(p, ": choose other taps");
-      const Tensor log_s = log_softmax(p.student.flatten(2) / temperature, 2);
-      const Tensor log_t = log_softmax(p.teacher.flatten(2) / temperature, 2);
+      const Tensor log_s = softened(p.student, temperature);
+      const Tensor log_t = softened(p.teacher, temperature);
       const double share = temperature * temperature / static_cast<double>(p.student.size(0) * p.student.size(1));
       accumulate(sum, (exp(log_t) * (log_t - log_s)).sum() * share);
     }
     return sum;
+  }
+
+ private:
+  static Tensor softened(const Tensor& f, double temperature) {
+    const Tensor rows = f.flatten(2);
+    return log_softmax(temperature == 1.0 ? rows : rows / temperature, 2);
   }
 };
 

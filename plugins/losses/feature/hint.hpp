@@ -12,6 +12,7 @@
 //           "mmrazor_l2": both flattened and scaled to unit L2 per sample, sum of squares / N.
 #pragma once
 #include "adaptors.hpp"
+#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 
@@ -57,7 +58,7 @@ struct Hint final : Loss {
         const Tensor d = normalize(p.student.flatten(1)) - normalize(p.teacher.flatten(1));
         accumulate(sum, square(d).sum() / static_cast<double>(d.size(0)));
       } else {
-        accumulate(sum, mse_loss(p.student, p.teacher));
+        accumulate(sum, squared_difference(p.student, p.teacher));
       }
     }
     return sum;

@@ -11,6 +11,7 @@
 // The mask comes from the run's random stream of this term, so a resumed run draws the same ones. Sizes must be equal.
 #pragma once
 #include "adaptors.hpp"
+#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 
@@ -63,8 +64,11 @@ struct MaskedGenerative final : Loss {
       }
       need_equal_shapes(p, generators_.empty() ? "; set adaptor = \"auto\" where channels differ"
                                                : " but for the channels: choose other taps");
-      const Tensor squares = square(p.student - p.teacher);
-      accumulate(sum, mean_ ? squares.mean() : squares.sum() * (alpha / static_cast<double>(p.student.size(0))));
+      if (mean_)
+        accumulate(sum, squared_difference(p.student, p.teacher));
+      else
+        accumulate(sum, squared_difference(p.student, p.teacher, Reduction::sum) *
+                            (alpha / static_cast<double>(p.student.size(0))));
     }
     return sum;
   }

@@ -14,6 +14,7 @@
 // Default = mdistiller; torchdistill gives the same HCL.
 #pragma once
 #include "adaptors.hpp"
+#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 
@@ -109,7 +110,7 @@ struct KnowledgeReview final : Loss {
   }
 
   static Tensor hierarchical(const Tensor& s, const Tensor& t) {
-    Tensor value = mse_loss(s, t);
+    Tensor value = squared_difference(s, t);
     double weight = 1.0, total = 1.0;
     for (const std::int64_t level : {4, 2, 1}) {
       if (level >= s.size(2)) continue;

@@ -16,6 +16,7 @@
 #pragma once
 #include "adaptors.hpp"
 #include "classifier.hpp"
+#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 
@@ -63,7 +64,7 @@ struct ReusedClassifier final : Loss {
     for (const ConvNorm& layer : projector_) p.student = relu(layer(c, p.student));
     need_equal_channels(p, "; set adaptor = \"auto\"");
     if (c.has("teacher.classifier.weight")) report(c, p);
-    return mse_loss(p.student, p.teacher);
+    return squared_difference(p.student, p.teacher);
   }
 
  private:

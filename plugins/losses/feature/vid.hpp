@@ -71,9 +71,10 @@ struct VariationalInformation final : Loss {
         p.student = tap.third(c, relu(tap.second(c, relu(tap.first(c, p.student)))));
       else
         need_equal_channels(p, "; set adaptor = \"auto\"");
-      const Tensor alpha = c.part(tap.alpha).reshape({1, -1, 1, 1});
+      const Tensor alpha = c.part(tap.alpha);
       const Tensor variance = logaddexp(alpha, zeros_like(alpha)) + eps_;
-      accumulate(sum, (square(p.student - p.teacher) / variance + log(variance)).mean() * 0.5);
+      const Tensor squares = square(p.student - p.teacher).mean({0, 2, 3});  // of each channel
+      accumulate(sum, (squares / variance + log(variance)).mean() * 0.5);
     }
     return sum;
   }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+//
+// The sum of squared differences of two tensors in one pass over their memory; LibTorch's mse_loss writes the squares
+// down before it adds them. The gradient is LibTorch's own, so it can be differentiated again.
+#pragma once
+#include <kdhost/plugin.hpp>
+
+#include <vector>
+
+namespace kdhost::plugins {
+
+/// Sums of squared differences of blocks [begin, end) of kSquaresBlock numbers out of n. Each block has its place in
+/// `sums`, so the result does not depend on how the blocks are cut.
+inline constexpr std::int64_t kSquaresBlock = 8192;
+void squared_differences(const float* a, const float* b, std::int64_t n, std::int64_t begin, std::int64_t end,
+                         double* sums) noexcept;
+void squared_differences(const double* a, const double* b, std::int64_t n, std::int64_t begin, std::int64_t end,
+                         double* sums) noexcept;
+
+namespace squares_detail {
+
+struct ByMemory {
+  Tensor value;
+  Reduction reduction;
+  Tensor forward(const Tensors& in, Tensors& saved) {
+    saved = in;
+    return std::move(value);
+  }
+  Tensors backward(const Tensors& saved, const Tensor& grad) {
+    static const Op op("aten::mse_loss_backward");
+    return {
+        op({{"grad_output", grad}, {"self", saved[0]}, {"target", saved[1]}, {"reduction", detail::code(reduction)}}),
+        Tensor()};
+  }
+};
+
+/// Memory without gaps, elements of both in the same order.
+inline bool laid_out_alike(const Tensor& a, const Tensor& b) {
+  if (!a.on_cpu() || !b.on_cpu() || a.dtype() != b.dtype() || a.strides() != b.strides()) return false;
+  if (a.is_contiguous()) return true;
+  return a.dim() == 4 && a.permute({0, 2, 3, 1}).is_contiguous();
+}
+
+template <class T>
+double sum(const Tensor& a, const Tensor& b) {
+  const T *x = a.data<T>(), *y = b.data<T>();
+  const std::int64_t n = a.numel(), blocks = (n + kSquaresBlock - 1) / kSquaresBlock;
+  std::vector<double> sums(static_cast<std::size_t>(blocks));
+  parallel_for(blocks, 4, [&](std::int64_t begin, std::int64_t end) noexcept {
+    squared_differences(x, y, n, begin, end, sums.data());
+  });
+  double total = 0;
+  for (const double s : sums) total += s;
+  return total;
+}
+}  // namespace squares_detail
+
+/// mse_loss for tensors of equal shapes, mean or sum; `t` gets no gradient.
+inline Tensor squared_difference(const Tensor& s, const Tensor& t, Reduction reduction = Reduction::mean) {
+  const bool narrow = s.dtype() == Dtype::f32;
+  if ((!narrow && s.dtype() != Dtype::f64) || !squares_detail::laid_out_alike(s, t)) return mse_loss(s, t, reduction);
+  double total = narrow ? squares_detail::sum<float>(s, t) : squares_detail::sum<double>(s, t);
+  if (reduction == Reduction::mean) total /= static_cast<double>(s.numel());
+  Tensor value = narrow ? Tensor::of<float>({static_cast<float>(total)}, {}) : Tensor::of<double>({total}, {});
+  if (!grad_enabled() || !s.requires_grad()) return value;
+  return custom_grad("squared_difference", squares_detail::ByMemory{std::move(value), reduction}, {s, t});
+}
+
+}  // namespace kdhost::plugins
