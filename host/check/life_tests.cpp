@@ -34,7 +34,7 @@ std::unique_ptr<OpenInstance> make_instance(Subject& subject, const ComponentInf
 
 Finding test_defaults(Subject& subject, const ComponentInfo* info) {
   for (const ParamInfo& param : info->params) {
-    if (param.required && !allowed_value(param, 1)) {
+    if (wants_a_file(subject, *info, param)) {
       return skipped("needs a file, which its parameter '" + param.name + "' names.");
     }
   }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 
 #include "check/elf_image.hpp"
 #include "check/process_state.hpp"
+#include "config/value.hpp"
 #include "plugin/library.hpp"
 
 namespace kdhost::check {
@@ -24,6 +26,8 @@ struct Settings {
   std::uint64_t seed = 0;
   /// One case of the random tests instead of all.
   std::optional<std::uint64_t> reproduce{};
+  /// Parameters that take the place of the usual ones: by component, a table.
+  std::map<std::string, Value> parameters{};
   /// Folders in which data sets look for their files.
   std::vector<std::string> data_places{};
   /// The program that runs tests under other tools; empty: those are skipped.

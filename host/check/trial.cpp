@@ -270,10 +270,17 @@ std::optional<Value> allowed_value(const ParamInfo& param, std::int64_t list) {
   }
 }
 
-Value usual_parameters(const ComponentInfo& info, const Layout& layout) {
-  Value table;
+bool wants_a_file(const Subject& subject, const ComponentInfo& info, const ParamInfo& param) {
+  const auto set = subject.settings().parameters.find(info.id);
+  const bool given = set != subject.settings().parameters.end() && set->second.find(param.name) != nullptr;
+  return param.required && !given && !allowed_value(param, 1);
+}
+
+Value usual_parameters(const Subject& subject, const ComponentInfo& info, const Layout& layout) {
+  const auto set = subject.settings().parameters.find(info.id);
+  Value table = set == subject.settings().parameters.end() ? Value() : set->second;
   for (const ParamInfo& param : info.params) {
-    if (!param.required) continue;
+    if (!param.required || table.find(param.name) != nullptr) continue;
     if (param.name == "batch_size" && param.type == KDH_T_INT) {
       table.set(param.name, Value(layout.batch));
       continue;
@@ -322,7 +329,7 @@ const Fit& creatable(Subject& subject, const ComponentInfo& info) {
   for (const auto& [ports, list] : kLayouts) {
     Fit fit{layout_of(info, ports, list), {}};
     try {
-      fit.parameters = usual_parameters(info, fit.layout);
+      fit.parameters = usual_parameters(subject, info, fit.layout);
       Stream stream(subject.settings().seed, "check");
       const Tensors tensors = make_tensors(info, fit.layout, stream, at::kFloat);
       const Instance instance(info.kind, origin_of(subject, info), creation_of(subject, info, fit.parameters, tensors));
@@ -340,7 +347,7 @@ const Fit& callable(Subject& subject, const ComponentInfo& info, const std::func
   for (const auto& [ports, list] : kLayouts) {
     Fit fit{layout_of(info, ports, list), {}};
     try {
-      fit.parameters = usual_parameters(info, fit.layout);
+      fit.parameters = usual_parameters(subject, info, fit.layout);
       call(fit);
       return callable_fits[fit_key(subject, info)] = std::move(fit);
     } catch (const Error&) {

@@ -53,8 +53,10 @@ Tensors make_tensors(const ComponentInfo& info, const Layout& layout, Stream& st
 /// Bound to the ports of an instance.
 void bind_ports(Inputs& inputs, const Tensors& tensors);
 
-/// Parameters with their defaults, and something allowed for those that have none but need one.
-Value usual_parameters(const ComponentInfo& info, const Layout& layout);
+/// What the user has set, and something allowed for parameters that need a value and have none.
+Value usual_parameters(const Subject& subject, const ComponentInfo& info, const Layout& layout);
+/// True where the parameter must name a file, and nobody has said which.
+bool wants_a_file(const Subject& subject, const ComponentInfo& info, const ParamInfo& param);
 /// A value that the parameter's own rules allow; nothing where none can be thought of (a file).
 std::optional<Value> allowed_value(const ParamInfo& param, std::int64_t list);
 

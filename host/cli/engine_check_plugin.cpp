@@ -2,6 +2,7 @@
 // kdhost check PLUGIN.so: runs the validator and prints what it found, line by line as it goes, or as JSON at the end.
 #include <cstdio>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
@@ -95,6 +96,23 @@ Json report_json(const check::Request& request, const check::Report& report) {
   return out;
 }
 
+// --set example.rings.samples=10: a parameter of one component.
+std::map<std::string, Value> parameters_of(const Options& options, const std::filesystem::path& file) {
+  std::map<std::string, Value> parameters;
+  const Value given = loss_parameters(options);
+  for (const Entry& entry : given.table()) {
+    const std::size_t dot = entry.key.rfind('.');
+    const std::string id = entry.key.substr(0, dot == std::string::npos ? 0 : dot);
+    if (read_record(file).component(id) == nullptr) {
+      throw Error(Exit::usage, Message{.where = "kdhost check",
+                                       .what = "--set " + printable(entry.key) + " names no component of the plugin.",
+                                       .expected = "Expected COMPONENT.PARAMETER=VALUE, as example.rings.samples=10."});
+    }
+    parameters[id].set(entry.key.substr(dot + 1), entry.value, entry.key_place);
+  }
+  return parameters;
+}
+
 }  // namespace
 
 int check_plugin_file(const Options& options) {
@@ -103,6 +121,7 @@ int check_plugin_file(const Options& options) {
   request.settings.host = engine_abi();
   request.settings.seed = static_cast<std::uint64_t>(options.seed.value_or(0));
   request.settings.reproduce = options.reproduce;
+  request.settings.parameters = parameters_of(options, request.settings.file);
   request.settings.data_places = data_places();
   request.settings.program = std::filesystem::read_symlink("/proc/self/exe");
   // One case of level 9 is asked for by its seed.

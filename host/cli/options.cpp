@@ -131,7 +131,10 @@ class CommandLine {
           ->type_name("FILE.safetensors");
     }
     if (computes) {
-      const char* words = c == Command::loss ? "Set a parameter; repeatable" : "Set any value of the file; repeatable";
+      const char* words = c == Command::loss ? "Set a parameter; repeatable"
+                          : c == Command::check
+                              ? "Set any value of the file, or COMPONENT.PARAMETER of a plugin; repeatable"
+                              : "Set any value of the file; repeatable";
       list("--set", options_.sets, words, "KEY=VALUE");
     }
     if (c == Command::run) {

@@ -136,8 +136,9 @@ TEST_CASE("each fault of a loss gets its sentence") {
        "fail: is nan for a batch of 1. Guard divisors that become 0, as a number of pairs or a spread over one "
        "sample."},
       {"needs_optional", "loss.optional",
-       "fail: cannot work without its optional port 'batch.label': loss 'zoo.needs_optional', in compute: no input "
-       "'batch.label' of type tensor. Ask c.has(\"batch.label\") before it is used, or declare the port required."},
+       "fail: cannot work without its optional port 'batch.label': loss 'zoo.needs_optional', in compute: there is no "
+       "input 'batch.label'; there are: student.logits, teacher.logits. Ask c.has(\"batch.label\") before it is used, "
+       "or declare the port required."},
       {"no_gradient", "loss.reaches_student",
        "fail: has no gradient for the student: the value has no history." + kStudentGradient},
       {"zero_gradient", "loss.reaches_student",

@@ -76,6 +76,20 @@ TEST_CASE("a case of the random tests is run again by its seed") {
   CHECK(contains(again.out, "random case with seed " + seed + ","));
 }
 
+TEST_CASE("parameters of a component can be set, and its defaults are then not tried") {
+  const Program program;
+  const std::string only = " --only zoo.fuzzy_crash --only call.works";
+  CHECK(program.kdhost("check " + of_zoo("broken") + only).exit == 0);
+  const Answer set = program.kdhost("check " + of_zoo("broken") + only + " --set zoo.fuzzy_crash.scale=7.5");
+  CHECK(set.exit == 5);
+  CHECK(contains(set.out, "crash   call.works (zoo.fuzzy_crash): crashed with SIGABRT"));
+  const Answer unknown = program.kdhost("check " + of_zoo("broken") + " --set zoo.nobody.scale=7.5");
+  CHECK(unknown.exit == 2);
+  CHECK(unknown.err ==
+        "error: kdhost check: --set zoo.nobody.scale names no component of the plugin.\n"
+        "  Expected COMPONENT.PARAMETER=VALUE, as example.rings.samples=10.\n");
+}
+
 TEST_CASE("what is no plugin is one finding, and what cannot be asked is exit code 2") {
   const Program program;
   program.write("text.so", "hello");
