@@ -88,10 +88,11 @@ class InputReader {
       for (const Entry& entry : teacher.component.params.table()) {
         const Value* value = model.params.find(entry.key);
         // Defaults that were filled in repeat nothing.
-        if (!entry.key_place.known() || value == nullptr || *value == entry.value) continue;
+        if (!entry.key_place.known() || (value != nullptr && *value == entry.value)) continue;
         refuse(entry.key_place,
                "the teacher's parameter '" + entry.key + "' is " + printable(to_toml(entry.value)) + " here and " +
-                   printable(to_toml(*value)) + " in " + printable(file, 4096) + ".",
+                   (value != nullptr ? printable(to_toml(*value)) : std::string("absent")) + " in " +
+                   printable(file, 4096) + ".",
                "Expected the same value.", "Leave 'params' out where 'from' is given.");
       }
     }

@@ -151,7 +151,18 @@ class Targets {
     return targets;
   }
 
+  // "loss.kd.temperature" where "loss.kd.params.temperature" is meant.
+  static std::string with_params(const std::string& target) {
+    const std::size_t last = target.rfind('.');
+    return last == std::string::npos ? target : target.substr(0, last) + ".params" + target.substr(last);
+  }
+
   void unknown(const Text& text, std::string expected, const std::vector<std::string>& candidates) {
+    const std::string last = text.value.substr(text.value.rfind('.') + 1);
+    if (parse_target(with_params(text.value), e_.teachers) && text.value.find(".params.") == std::string::npos &&
+        nearest(last, {"weight"}).empty())
+      return problem(text, "target " + quoted(text.value) + " names nothing.", std::move(expected),
+                     "Did you mean '" + with_params(text.value) + "'?");
     problem(text, "target " + quoted(text.value) + " names nothing.", std::move(expected),
             did_you_mean(text.value, candidates));
   }

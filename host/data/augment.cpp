@@ -55,12 +55,12 @@ bool Augment::differs_in_evaluation() const {
                      [](const Item& item) { return item.in_training != item.in_evaluation; });
 }
 
-Arguments& Augment::params(std::string_view name) {
+TransformInstance& Augment::transform(std::string_view name) {
   const auto found = std::find_if(items_.begin(), items_.end(), [&](const Item& item) { return item.name == name; });
   if (found == items_.end())
     throw Error(Exit::internal,
                 Message{.where = "data.transform", .what = "no transform is named " + quoted(std::string(name)) + "."});
-  return found->transform->params();
+  return *found->transform;
 }
 
 void Augment::bind(std::size_t index, const Batch& batch) {

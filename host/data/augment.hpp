@@ -40,8 +40,8 @@ class Augment {
   bool mixes() const;
   /// Some transform is applied in training but not in evaluation, or the other way round.
   bool differs_in_evaluation() const;
-  /// The parameters that schedules drive. Error (internal) where no transform has that name.
-  Arguments& params(std::string_view name);
+  /// The transform whose parameters a schedule drives. Error (internal) where no transform has that name.
+  TransformInstance& transform(std::string_view name);
   const std::vector<Item>& items() const { return items_; }
 
  private:

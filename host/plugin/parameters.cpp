@@ -50,17 +50,12 @@ bool type_fits(const ParamInfo& param, const Value& value) {
   }
 }
 
-bool in_range(const ParamInfo& param, const Value& value) {
+bool value_in_range(const ParamInfo& param, const Value& value) {
   if (value.is(Value::Type::string)) {
     return param.choices.empty() ||
            std::find(param.choices.begin(), param.choices.end(), value.string()) != param.choices.end();
   }
-  if (!value.is_numeric()) return true;
-  const double number = value.number();
-  if (std::isnan(number)) return false;
-  if (!std::isnan(param.min) && (param.min_exclusive ? number <= param.min : number < param.min)) return false;
-  if (!std::isnan(param.max) && (param.max_exclusive ? number >= param.max : number > param.max)) return false;
-  return true;
+  return !value.is_numeric() || in_range(param, value.number());
 }
 
 // Integers become numbers where numbers are declared, and paths absolute, so that resolved.toml says what the component
@@ -78,6 +73,12 @@ Value as_declared(const ParamInfo& param, const Value& value) {
 }
 
 }  // namespace
+
+bool in_range(const ParamInfo& param, double number) {
+  if (std::isnan(number)) return false;
+  if (!std::isnan(param.min) && (param.min_exclusive ? number <= param.min : number < param.min)) return false;
+  return std::isnan(param.max) || (param.max_exclusive ? number < param.max : number <= param.max);
+}
 
 bool check_parameter(const ComponentInfo& component, const ParamInfo& param, const Value& value,
                      std::vector<Message>& problems) {
@@ -97,12 +98,12 @@ bool check_parameter(const ComponentInfo& component, const ParamInfo& param, con
     return v.is(Value::Type::string) ? did_you_mean(v.string(), param.choices) : std::string();
   };
   if (!value.is(Value::Type::list)) {
-    if (in_range(param, value)) return true;
+    if (value_in_range(param, value)) return true;
     report(value, mend(value));
     return false;
   }
   for (const Value& v : value.list()) {
-    if (in_range(param, v)) continue;
+    if (value_in_range(param, v)) continue;
     report(v, mend(v));
     return false;
   }

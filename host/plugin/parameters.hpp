@@ -61,6 +61,9 @@ Value check_parameters(const ComponentInfo& component, const Value& given, const
 /// check_parameters that throws all problems as one Error (exit 3).
 Parameters resolve_parameters(const ComponentInfo& component, const Value& given, const Place& place);
 
+/// A number against the bounds of a parameter. NaN is in no range.
+bool in_range(const ParamInfo& param, double number);
+
 /// One value against one parameter: adds one problem and returns false where it does not fit.
 bool check_parameter(const ComponentInfo& component, const ParamInfo& param, const Value& value,
                      std::vector<Message>& problems);

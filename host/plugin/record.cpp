@@ -279,7 +279,9 @@ class RecordParser {
       }
     }
     if (!has_kind) damaged("lacks kind=");
-    if (!is_component_id(info.id)) damaged("has the badly formed id " + kdhost::quoted(info.id));
+    if (!is_component_id(info.id))
+      damaged("has the badly formed id " + kdhost::quoted(info.id) +
+              ", expected parts joined by a dot, as in 'author.name'");
     if (record_.component(info.id) != nullptr)
       damaged("names the component " + kdhost::quoted(info.id) + " a second time");
     if (tab != std::string_view::npos) info.summary = field(rest.substr(tab + 1));

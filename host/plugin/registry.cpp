@@ -272,6 +272,12 @@ void Registry::refuse_unknown(const std::string& id, std::optional<kdh_kind> kin
   }
   message.mend = did_you_mean(id, fitting);
   if (message.mend.empty()) message.mend = did_you_mean(id, ids());
+  const std::string author = id.substr(0, id.find('.') + 1);
+  const std::vector<std::string> all = ids();
+  if (!all.empty() &&
+      std::none_of(all.begin(), all.end(), [&](const std::string& other) { return other.rfind(author, 0) == 0; }))
+    message.mend += std::string(message.mend.empty() ? "" : " ") +
+                    "A plugin of your own is found by plugins = [\"FILE or FOLDER\"] or --plugin-dir.";
   const auto silent = std::count_if(files_.begin(), files_.end(),
                                     [](const PluginFile& file) { return file.refusal && file.components().empty(); });
   if (silent > 0) {

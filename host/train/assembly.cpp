@@ -297,6 +297,12 @@ void Assembly::dry_forward() {
     }
     return list;
   };
+  const auto need_classes = [this](const Place& place, const std::string& who, const at::Tensor& logits,
+                                   const char* mend) {
+    if (!logits.defined() || logits.dim() != 2 || classes() == 0 || logits.size(1) == classes()) return;
+    throw Error(Exit::experiment, Message{place, "", who + " gives " + std::to_string(logits.size(1)) + " classes.",
+                                          "Expected " + std::to_string(classes()) + ", as the data set has.", mend});
+  };
   CallSettings settings;
   settings.flags = KDH_CALL_DRY;
   settings.device = device_;
@@ -306,6 +312,8 @@ void Assembly::dry_forward() {
     bind_fields(*student_, probe_);
     student_->forward(parts, settings, Wants(), out);
     outputs_.push_back(shapes_of_outputs(out));
+    need_classes(experiment_->student.component.use.place, "the student", out["logits"],
+                 "Leave `classes` out of its params: it is that of the data set then.");
   }
   for (auto& t : teachers_) {
     if (!t.model) {
@@ -317,13 +325,7 @@ void Assembly::dry_forward() {
     bind_fields(*t.model, probe_);
     t.model->forward(parts, settings, Wants(), out);
     outputs_.push_back(shapes_of_outputs(out));
-    const at::Tensor logits = out["logits"];
-    if (logits.defined() && logits.dim() == 2 && classes() > 0 && logits.size(1) != classes())
-      throw Error(Exit::experiment, Message{t.place, "",
-                                            "teacher " + kdhost::quoted(t.name) + " gives " +
-                                                std::to_string(logits.size(1)) + " classes.",
-                                            "Expected " + std::to_string(classes()) + ", as the data set has.",
-                                            "Choose a teacher of this data set."});
+    need_classes(t.place, "teacher " + kdhost::quoted(t.name), out["logits"], "Choose a teacher of this data set.");
   }
 }
 

@@ -154,8 +154,12 @@ void Assembly::make_schedules(StagePlan& stage, const std::vector<Schedule>& sch
     BoundSchedule bound;
     bound.target = s.target.value;
     bound.factor = s.factor.value;
-    const auto drive = [&bound](Arguments& params, const std::string& key) {
-      const std::size_t index = params.find(key).value();
+    bound.place = s.component.use.place;
+    const auto drive = [&](Instance& instance, kdh_kind kind) {
+      Arguments& params = instance.params();
+      const std::size_t index = params.find(target->key).value();
+      const Offer& offer = maker_.registry().find(std::string(instance.id()), kind, bound.place);
+      if (const ParamInfo* param = offer.info.param(target->key)) bound.range = *param;
       bound.base = params.number(index);
       bound.set = [&params, index](double v) { params.set_number(index, v); };
     };
@@ -166,7 +170,7 @@ void Assembly::make_schedules(StagePlan& stage, const std::vector<Schedule>& sch
             std::find_if(stage.terms.begin(), stage.terms.end(), [&](const Term& t) { return t.name == target->name; });
         if (term == stage.terms.end()) continue;  // another stage's
         if (target->kind == Target::Kind::loss_param) {
-          drive(term->loss->params(), target->key);
+          drive(*term->loss, KDH_KIND_LOSS);
         } else {
           double* weight = &term->weight;
           bound.base = term->base_weight;
@@ -182,14 +186,14 @@ void Assembly::make_schedules(StagePlan& stage, const std::vector<Schedule>& sch
         break;
       }
       case Target::Kind::student_param:
-        drive(student_->params(), target->key);
+        drive(*student_, KDH_KIND_MODEL);
         break;
       case Target::Kind::teacher_param:
         for (auto& t : teachers_)
-          if (t.model && (t.name == target->name)) drive(t.model->params(), target->key);
+          if (t.model && (t.name == target->name)) drive(*t.model, KDH_KIND_MODEL);
         break;
       case Target::Kind::transform_param:
-        drive(augment_->params(target->name), target->key);
+        drive(augment_->transform(target->name), KDH_KIND_TRANSFORM);
         break;
     }
     if (!bound.set) continue;

@@ -190,6 +190,7 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
     moment.epochs = stage.epochs;
     moment.steps_per_epoch = stage.epochs > 0 ? std::max<int64_t>(1, stage.steps / stage.epochs) : 1;
     moment.stage = static_cast<int64_t>(stage_index);
+    stage.schedules.check_ranges(moment);
     for (Term& term : stage.terms) {
       const std::string where = in_stage + "loss " + kdhost::quoted(term.name);
       const auto refuse = [&](std::string what, std::string expected, std::string mend) {
@@ -266,7 +267,7 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
       still.push_back(name);
   if (problems.empty() && !unreached.empty())
     problems.push_back(
-        {assembly.experiment().student.component.use.place, "student",
+        {assembly.experiment().student.component.use.place, "",
          "no loss reaches these parameters: " + printable(join(unreached), 2000) + ".",
          "Expected every trained parameter to get a gradient from some loss.",
          "Bind a loss to an output that needs them, or freeze them: a [[stage]] with freeze = [\"...\"]."});

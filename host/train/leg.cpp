@@ -179,7 +179,7 @@ void Leg::train_stage() {
                                              "stopped by a signal after step " + std::to_string(progress_.total_steps) +
                                                  " of " + std::to_string(arm_.steps()) + ".",
                                              "",
-                                             "Everything is saved: go on with --resume."});
+                                             "Everything is saved: the same command with --resume goes on."});
     }
   }
 }

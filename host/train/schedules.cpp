@@ -4,6 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.hpp"
+#include "base/text.hpp"
+#include "plugin/parameters.hpp"
+
 namespace kdhost {
 
 namespace {
@@ -12,12 +16,34 @@ double value_of(const BoundSchedule& s, kdh_moment moment) {
   const double v = s.scheduler->value(moment);
   return s.factor ? s.base * v : v;
 }
+
+void check_range(const BoundSchedule& s, double value, int64_t step) {
+  if (in_range(s.range, value)) return;
+  throw Error(Exit::experiment,
+              Message{s.place, "",
+                      "the schedule of " + kdhost::quoted(s.target) + " gives " + shortest(value) + " at step " +
+                          std::to_string(step) + ".",
+                      "Expected a number, " + range_words(s.range) + ", as the parameter is declared.",
+                      "Change the schedule's parameters so that its values stay there."});
+}
+
+// `count` moments spread over the stage, first and last included.
+template <class F>
+void at_moments(kdh_moment moment, int64_t count, const F& visit) {
+  const int64_t n = std::clamp<int64_t>(moment.steps, 1, count);
+  for (int64_t i = 0; i < n; ++i) {
+    moment.step = n > 1 ? i * (moment.steps - 1) / (n - 1) : 0;
+    moment.epoch = moment.steps_per_epoch > 0 ? moment.step / moment.steps_per_epoch : 0;
+    visit(moment);
+  }
+}
 }  // namespace
 
 void Schedules::apply(const kdh_moment& moment) {
   values_.resize(list_.size());
   for (std::size_t i = 0; i < list_.size(); ++i) {
     const double v = value_of(list_[i], moment);
+    check_range(list_[i], v, moment.step);
     list_[i].set(v);
     if (values_[i].first.empty()) values_[i].first = list_[i].target;
     values_[i].second = v;
@@ -32,17 +58,16 @@ bool Schedules::drives(const std::string& target) const {
   return std::any_of(list_.begin(), list_.end(), [&](const auto& s) { return s.target == target; });
 }
 
-double Schedules::largest(const std::string& target, kdh_moment moment, int64_t samples) const {
+void Schedules::check_ranges(const kdh_moment& moment, int64_t samples) const {
+  for (const auto& s : list_)
+    at_moments(moment, samples, [&](const kdh_moment& at) { check_range(s, value_of(s, at), at.step); });
+}
+
+double Schedules::largest(const std::string& target, const kdh_moment& moment, int64_t samples) const {
   double most = 0.0;
-  for (const auto& s : list_) {
-    if (s.target != target) continue;
-    const int64_t n = std::clamp<int64_t>(moment.steps, 1, samples);
-    for (int64_t i = 0; i < n; ++i) {
-      moment.step = n > 1 ? i * (moment.steps - 1) / (n - 1) : 0;
-      moment.epoch = moment.steps_per_epoch > 0 ? moment.step / moment.steps_per_epoch : 0;
-      most = std::max(most, std::abs(value_of(s, moment)));
-    }
-  }
+  for (const auto& s : list_)
+    if (s.target == target)
+      at_moments(moment, samples, [&](const kdh_moment& at) { most = std::max(most, std::abs(value_of(s, at))); });
   return most;
 }
 

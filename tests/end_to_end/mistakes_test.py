@@ -59,6 +59,11 @@ def tensors_data(folder, labels):
 
 
 ZOO_LOSS = 'use = "zoo.{}"'
+TEMPERATURE = """use = "kdhost.kd"
+[[schedule]]
+target = "loss.kd.{}"
+use = "kdhost.linear"
+params = {{ from = 2.0, to = -1.0 }}"""
 TENSORS = """use = "kdhost.tensors"
 batch = 4
 params = {{ train = "data.safetensors", test = "data.safetensors", classes = {} }}"""
@@ -126,6 +131,18 @@ error: mistake.toml:11:7: no plugin offers 'kdhost.mpl'.
         {"teacher": BASE["teacher"].replace("[12]", "[12], classes = 4").replace("teacher.", "four.")}, 3, """
 error: mistake.toml:6:1: teacher 'teacher' gives 4 classes.
   Expected 3, as the data set has. Choose a teacher of this data set."""),
+    "student with other classes": (
+        {"student": BASE["student"].replace("[8]", "[8], classes = 7")}, 3, """
+error: mistake.toml:11:7: the student gives 7 classes.
+  Expected 3, as the data set has. Leave `classes` out of its params: it is that of the data set then."""),
+    "schedule that leaves the range of a parameter": (
+        {"loss ": TEMPERATURE.format("params.temperature")}, 3, """
+error: mistake.toml:19:7: the schedule of 'loss.kd.params.temperature' gives -0.25 at step 3.
+  Expected a number, > 0, as the parameter is declared. Change the schedule's parameters so that its values stay there."""),
+    "schedule of a parameter without params": (
+        {"loss ": TEMPERATURE.format("temperature")}, 3, """
+error: mistake.toml:18:10: target 'loss.kd.temperature' names nothing.
+  Expected loss.NAME.weight, loss.NAME.params.P, optimizer.KEY, student.params.P, teacher.params.P, teacher.NAME.params.P or data.transform.NAME.params.P. Did you mean 'loss.kd.params.temperature'?"""),
     "shapes that cannot match": (
         {"loss ": 'use = "kdhost.hint"\nparams = { adaptor = "none" }\n'
                   'inputs = { student = ["hidden1"], teacher = ["hidden1"] }'}, 5, """
@@ -140,7 +157,7 @@ error: mistake.toml:17:7: loss 'ignores_teacher': the teacher does not matter: o
     "parameters that no loss reaches": (
         {"loss": 'use = "kdhost.hint"\ninputs = { student = ["hidden1"], teacher = ["hidden1"] }',
          "loss ": 'use = "kdhost.kd"\nenabled = false'}, 3, """
-error: mistake.toml:11:7: student: no loss reaches these parameters: fc2.bias, fc2.weight.
+error: mistake.toml:11:7: no loss reaches these parameters: fc2.bias, fc2.weight.
   Expected every trained parameter to get a gradient from some loss. Bind a loss to an output that needs them, or freeze them: a [[stage]] with freeze = ["..."]."""),
     "weight 0": ({"loss ": 'use = "kdhost.kd"\nweight = 0.0'}, 3, """
 error: mistake.toml:16:7: loss 'kd': its weight is 0 in every step.
@@ -217,7 +234,7 @@ error: mistake.toml:17:7: loss 'zoo.returns_nothing' of ZOO/misbehaving.so, in c
 error: mistake.toml:17:7: loss 'returns_nan': its value on the first batch is nan.
   Expected a finite number. Look at the values of what it sees: student.logits = student:logits."""),
     "plugin that asks for an unknown input": (zoo("unknown_input"), 5, """
-error: mistake.toml:17:7: loss 'zoo.unknown_input' of ZOO/misbehaving.so, in compute: no input 'student.logit' of type tensor"""),
+error: mistake.toml:17:7: loss 'zoo.unknown_input' of ZOO/misbehaving.so, in compute: there is no input 'student.logit'; there is only: student.logits"""),
     "plugin without a record": (
         {"": f'seeds = [1]\nplugins = ["{ZOO}/no_record.so"]'}, 5, """
 error: mistake.toml:2:12: ZOO/no_record.so: has no plugin record (ELF section .kdhost).

@@ -147,7 +147,7 @@ def signal_test(folder, seconds):
         _, err = process.communicate(timeout=60)
         if process.returncode != 7:
             fail(f"{what}: expected exit code 7, found {process.returncode}\n{err}")
-        if "stopped by a signal after step" not in err or "go on with --resume" not in err:
+        if "stopped by a signal after step" not in err or "the same command with --resume goes on" not in err:
             fail(f"{what}: the message does not say how to go on:\n{err}")
         # Without the flags it began with: the run has recorded what they chose.
         finish(folder, what, what, pinned=())

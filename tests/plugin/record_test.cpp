@@ -121,7 +121,8 @@ TEST_CASE("a damaged record is refused with its line") {
         refusal("line 1 holds bytes that are not UTF-8 text"));
   CHECK(parse_error(kHead + "component kind=fish id=p.l\ts\n") == refusal("line 2 names the unknown kind 'fish'"));
   CHECK(parse_error(kHead + "component id=p.l\ts\n") == refusal("line 2 lacks kind="));
-  CHECK(parse_error(kHead + "component kind=loss id=l\ts\n") == refusal("line 2 has the badly formed id 'l'"));
+  CHECK(parse_error(kHead + "component kind=loss id=l\ts\n") ==
+        refusal("line 2 has the badly formed id 'l', expected parts joined by a dot, as in 'author.name'"));
   CHECK(parse_error(kHead + kComponentLine + kComponentLine) ==
         refusal("line 3 names the component 'p.l' a second time"));
   CHECK(parse_error(kHead + "doc p.l\tsource\tx\n") ==

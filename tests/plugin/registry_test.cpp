@@ -105,6 +105,10 @@ TEST_CASE("an unknown id is answered with the nearest one") {
         "exit 3: e.toml:7:7: no plugin offers 'plain'.\n"
         "  Known losses: zoo.divergence, zoo.feature, zoo.plain. Did you mean "
         "'zoo.plain'?");
+  CHECK(find_error(registry, "mine.kl") ==
+        "exit 3: e.toml:7:7: no plugin offers 'mine.kl'.\n"
+        "  Known losses: zoo.divergence, zoo.feature, zoo.plain. A plugin of your own is found by plugins = [\"FILE or "
+        "FOLDER\"] or --plugin-dir.");
   CHECK(find_error(registry, "zoo.net") ==
         "exit 3: e.toml:7:7: 'zoo.net' is a model, expected a loss.\n"
         "  Known losses: zoo.divergence, zoo.feature, zoo.plain.");

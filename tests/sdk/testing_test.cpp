@@ -203,13 +203,38 @@ TEST_CASE("the shipped kernel with parallel_for has the right value and gradient
   CHECK(gradient_error(kernel, {tensor(student, {50, 4})}, 1e-7) < 1e-6);
 }
 
+TEST_CASE("a parameter that a component asks for wrongly is answered with what there is") {
+  struct Asks final : Loss {
+    static void describe(Spec& s) {
+      s.id("test.asks").version("1.0.0").summary("asks for what its parameter 'asks' says");
+      s.text("asks", "delta").doc("which one");
+      s.number("period").doc("without a default");
+      s.input("student.logits");
+    }
+    Tensor compute(const Call& c) override {
+      const std::string name(c.params().text("asks"));
+      return c["student.logits"].sum() * c.params().number(name);
+    }
+  };
+  const auto asked_for = [](const char* name) {
+    Bench<Asks> bench({{"asks", name}});
+    bench.input("student.logits", {1, 2}, {1, 2});
+    bench.compute();
+  };
+  CHECK_THROWS_WITH(asked_for("dleta"), "there is no parameter 'dleta'; there are: asks, period");
+  CHECK_THROWS_WITH(asked_for("asks"), "parameter 'asks' is not of type number");
+  CHECK_THROWS_WITH(asked_for("period"),
+                    "parameter 'period' has no value: it is not written and has no default. Give it a default, declare "
+                    "it required(), or ask has() before");
+}
+
 TEST_CASE("mistakes on the bench are named") {
   CHECK_THROWS_WITH(Bench<SoftKl>({{"temprature", 1.0}}), "there is no parameter 'temprature'");
   CHECK_THROWS_WITH(Bench<SoftKl>({{"temperature", 1000.0}}),
                     "parameter 'temperature' is 1000.000000, out of its range");
   CHECK_THROWS_WITH(Bench<SoftKl>({{"temperature", "warm"}}), "parameter 'temperature' has another type");
   Bench<SoftKl> unbound;
-  CHECK_THROWS_WITH(unbound.compute(), "no input 'student.logits' of type tensor");
+  CHECK_THROWS_WITH(unbound.compute(), "there is no input 'student.logits'; there are none");
   CHECK_THROWS_WITH(tensor({1, 2}, {3}), "2 values for shape [3]");
   CHECK_THROWS_WITH(linalg_svd(tensor({1}, {1, 1})),
                     "the fake host of kdhost/testing.hpp has no operator 'linalg_svd'; test this part with `kdhost "

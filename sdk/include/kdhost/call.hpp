@@ -27,9 +27,17 @@ class Named {
   }
   const kdh_value& get(std::string_view name, kdh_type type, const char* type_name) const {
     const kdh_arg* a = find(name);
-    if (!a || a->value.type != type)
-      throw std::invalid_argument(std::string("no ") + what_ + " '" + std::string(name) + "' of type " + type_name);
-    return a->value;
+    if (a && a->value.type == type) return a->value;
+    const std::string text = std::string(what_) + " '" + std::string(name) + "'";
+    if (a && a->value.type != KDH_T_NONE) throw std::invalid_argument(text + " is not of type " + type_name);
+    if (a)
+      throw std::invalid_argument(text +
+                                  " has no value: it is not written and has no default. Give it a default, declare it "
+                                  "required(), or ask has() before");
+    std::string names;
+    for (std::uint64_t i = 0; i < n_; ++i) names += (i == 0 ? "" : ", ") + std::string(view(args_[i].name));
+    throw std::invalid_argument("there is no " + text + "; there " +
+                                (n_ == 0 ? "are none" : (n_ == 1 ? "is only: " : "are: ") + names));
   }
 
   double number(std::string_view name) const {
