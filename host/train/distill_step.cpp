@@ -167,7 +167,7 @@ void DistillStep::follow_student() {
   const at::NoGradGuard no_grad;
   for (std::size_t i = 0; i < learner_.teachers.size(); ++i) {
     const TeacherModel& t = assembly_.teachers()[i];
-    if (t.kind != TeacherKind::average) continue;
+    if (t.kind != TeacherKind::average || learner_.teachers[i].size() == 0) continue;  // the baseline has no teacher
     std::vector<at::Tensor> averages, students;
     for (std::size_t slot = 0; slot < learner_.student.size(); ++slot) {
       const at::Tensor& s = learner_.student[slot];
