@@ -11,9 +11,8 @@
 // idx_i0 is the positive, idx_i1 .. idx_iK the negatives, samples of other classes.
 // On a GPU the drawing waits for the device once a batch: the classes of all samples are in CPU memory.
 // State     B_s, B_t, at first uniform in +-1/sqrt(dim/3); after each batch B[i] <- unit L2 of m B[i] + (1-m) e_i for
-// the
-//           samples i of the batch, in its order. Z_s, Z_t: set once, from the first batch, to n times the mean of the
-//           exponentials, then kept; 0 means not yet.
+//           the samples i of the batch, in its order. Z_s, Z_t: set once, from the first batch, to n times the mean of
+//           the exponentials, then kept; 0 means not yet.
 // mode      "exact": the positive is the sample itself. "relax": any sample of its class.
 // adaptor = "auto" trains a linear layer to `dim` on each side. Default = RepDistiller; mdistiller equal.
 // Cost      2 n dim numbers of bank, read once a batch. Scores against the whole bank are one matrix product, of which

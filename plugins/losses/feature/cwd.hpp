@@ -2,8 +2,8 @@
 //
 // kdhost.cwd: channel-wise distillation, where each channel is active.        Shu et al., ICCV 2021, arXiv 2011.13256
 //
-//   p = softmax over H*W of f / T, per sample and channel;   L = sum over taps of T^2 sum p_t (log p_t - log p_s) / (N
-//   C)
+//   p = softmax over H*W of f / T, per sample and channel
+//   L = sum over taps of T^2 sum p_t (log p_t - log p_s) / (N C)
 //
 // Default = MMRazor. Channels and sizes must be equal. A constant channel is the uniform distribution.
 #pragma once

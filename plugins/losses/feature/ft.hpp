@@ -8,8 +8,7 @@
 //   L = sum over taps of mean |factor(S(f_s)) - factor(P(f_t))|
 //
 // Adaptor   P, the paraphraser: encoder of three conv 3x3 (C, C, kC channels) and decoder back, LeakyReLU 0.1, trained
-// in
-//           a first stage (phase = "reconstruct") by mean((decoder(encoder(f_t)) - f_t)^2), then kept.
+//           in a first stage (phase = "reconstruct") by mean((decoder(encoder(f_t)) - f_t)^2), then kept.
 //           S, the translator: the same encoder from the student's channels, with batch norm, trained with the student.
 // The larger factor map is pooled to the smaller.
 #pragma once

@@ -11,9 +11,8 @@
 //
 // Default = torchdistill's KTALoss (p = 1, q = 2) and AffinityLoss with the weights of its configuration (50 and 1).
 // Adaptor   auto-encoder on the teacher (that of kdhost.ft, k = 0.5, with batch norm), trained in a first stage (phase
-// =
-//           "reconstruct") by mean((D(E(f_t)) - f_t)^2) + 1e-7 sum |E(f_t)|, then kept. A: conv 3x3, batch norm, ReLU;
-//           B: conv 3x3; both to kC channels.
+//           = "reconstruct") by mean((D(E(f_t)) - f_t)^2) + 1e-7 sum |E(f_t)|, then kept. A: conv 3x3, batch norm,
+//           ReLU; B: conv 3x3; both to kC channels.
 // Not in the specification of shipped losses: its golden values are our own runs of torchdistill 1.1.4's functions.
 // That code divides by norms that may be 0; here a zero vector stays zero. It also makes an HW x HW matrix for each
 // channel; here |u u^T - v v^T|_F comes from |u - v|, |u + v| and the two lengths, which is exact at equality.

@@ -2,12 +2,11 @@
 //
 // kdhost.mgd: masked generative distillation.                                 Yang et al., ECCV 2022, arXiv 2205.01529
 //
-//   g = G(mask * A(f_s));   "mmrazor" (default): alpha sum (g - f_t)^2 / N;  "modelopt": mean((g - f_t)^2); sum over
-//   taps
+//   g = G(mask * A(f_s));   "mmrazor" (default): alpha sum (g - f_t)^2 / N;  "modelopt": mean((g - f_t)^2)
+//   summed over taps
 //
 // Adaptor   A: conv 1x1 to the teacher's channels where they differ; mask: 0 with probability mask_ratio, one draw for
-// a
-//           sample and position, shared by the channels; G: conv 3x3, ReLU, conv 3x3. "none": g = f_s, no mask.
+//           a sample and position, shared by the channels; G: conv 3x3, ReLU, conv 3x3. "none": g = f_s, no mask.
 // The mask comes from the run's random stream of this term, so a resumed run draws the same ones. Sizes must be equal.
 #pragma once
 #include "adaptors.hpp"

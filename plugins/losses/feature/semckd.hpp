@@ -8,9 +8,8 @@
 //   L = sum over n, i, j of a_n,i,j mse_n(R_ij(f_s,i), f_t,j) / (N L_s),   mse_n the mean over the map of sample n
 //
 // Parts     Q_i, K_j: linear N -> N/2, ReLU, linear N/2 -> N/4, unit L2 a sample; R_ij: conv 1x1 to 2 C_t, conv 3x3,
-// conv
-//           1x1 to C_t, no bias, batch norm and ReLU behind the first two. The larger map is pooled to the smaller
-//           first.
+//           conv 1x1 to C_t, no bias, batch norm and ReLU behind the first two. The larger map is pooled to the
+//           smaller first.
 // The rows of S and T are as long as the batch, so the first layers have the batch size in their shape: batch_size must
 // be that of the data, and a batch of another size counts nothing (the published code leaves it out).
 // Not fully in the specification of shipped losses: default = the authors' code, golden values are our own runs of it.

@@ -6,8 +6,7 @@
 //   a = A(e_s);   L = mean((a - e_t)^2) + mean((W_t a + b_t - z_t)^2)
 //
 // Adaptor   A: linear layer without bias to the teacher's width, batch norm, ReLU (on maps a 1x1 convolution), so give
-// it
-//           a teacher tap that is not negative. "none": a = e_s.
+//           it a teacher tap that is not negative. "none": a = e_s.
 // The classifier is the teacher's own: bind `teacher.classifier.weight` (and `.bias` where it has one) to its last
 // layer. It is never trained. Specified are the two terms; modules, reductions and the golden values are those of
 // SimKD's repository, which compares with it (our own runs of that code).

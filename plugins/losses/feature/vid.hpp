@@ -7,8 +7,7 @@
 //
 // Adaptor   conv 1x1 (C_s to C_t), ReLU, conv 1x1, ReLU, conv 1x1, all without bias; "none": mu = f_s.
 // Trained   the adaptor and alpha, which starts so that v is exactly init_variance. In mdistiller the variances lie in
-// a
-//           plain list and are never trained.
+//           a plain list and are never trained.
 // Default = RepDistiller; no log 2 pi. The larger map is pooled to the smaller. At equality the value is (log v) / 2.
 #pragma once
 #include "adaptors.hpp"

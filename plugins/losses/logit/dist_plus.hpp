@@ -8,8 +8,7 @@
 //   rho_spatial  of each position: the sums over channels of student and teacher, over the samples of the batch
 //
 // Variants  "paper" (default). "torchdistill": the channel term enters as +rho instead of 1 - rho, and norms of the
-// other
-//           correlations are at least 1e-8 instead of having 1e-8 added to their product; reproduces its number.
+//           other correlations are at least 1e-8 instead of having 1e-8 added to their product; reproduces its number.
 // The authors' code is not public; the correlations are those of torchdistill. With one sample the spatial part is the
 // constant kappa, without gradient.
 #pragma once

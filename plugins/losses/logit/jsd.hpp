@@ -4,8 +4,8 @@
 // kdhost.reverse_kl: KL from the student's side.                  the same; Gu et al., ICLR 2024, arXiv 2306.08543
 //
 //   M   = beta p_t + (1 - beta) p_s,   p = softmax(z)
-//   JSD = mean_i [ beta KL(p_t || M) + (1 - beta) KL(p_s || M) ]       beta = 0: KL(p_t || p_s), beta = 1: KL(p_s ||
-//   p_t)
+//   JSD = mean_i [ beta KL(p_t || M) + (1 - beta) KL(p_s || M) ]
+//         beta = 0: KL(p_t || p_s); beta = 1: KL(p_s || p_t)
 //
 // No temperature, no T^2. Equal to Liger-Kernel's and TRL's function divided by the number of samples. Not continuous
 // at the ends: beta -> 0 tends to 0, while beta = 0 does not; a schedule that walks beta into 0 or 1 jumps there.

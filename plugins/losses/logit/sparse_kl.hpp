@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost.sparse_kl: KL divergence on the teacher's most probable classes.       C. Goddard, DistillKit (loss "kl",
-// sparse)
+// kdhost.sparse_kl: KL divergence on the teacher's most probable classes.
+//   C. Goddard, DistillKit (loss "kl", sparse)
 //
 //   K = the top_k most probable classes of the teacher, p = softmax(z / T) over all classes
 //   zero     T^2/N sum_i sum_{k in K} r_k (log r_k - log p_s,k),   r = p_t on K scaled to sum 1

@@ -6,14 +6,12 @@
 //
 //   s    = softmax(z), q = softmax over the C-1 logits other than y, w = softmax of a linear head on a middle layer
 //   p_i  = s_y^2 + 1 - (mean of s_y^2 over the batch), without gradient
-//   r    = 1 / rank over the C-1 others scaled to sum 1 (Zipf's law); ranked by w_c / (1 - w_y + 1e-6) + s_c / (1 - s_y
-//   +
-//          1e-6), largest first, without gradient
+//   r    = 1 / rank over the C-1 others scaled to sum 1 (Zipf's law); ranked by
+//          w_c / (1 - w_y + 1e-6) + s_c / (1 - s_y + 1e-6), largest first, without gradient
 //   t    = 0.9 onehot(y) + 0.1 / C
 //
 // Variants  "paper" (default): as above. "author": the public code, which ranks all C classes, the label among them,
-// and
-//           in the sum has log s in place of s.
+//           and in the sum has log s in place of s.
 // Trained   head.weight [C, D], head.bias [C]: the head on student.features, maps averaged over their positions. It is
 //           no part of the student.
 #pragma once

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost.cc: correlation congruence, how samples of the batch vary together.        Peng et al., ICCV 2019, arXiv
-// 1904.01802
+// kdhost.cc: correlation congruence, how samples of the batch vary together.
+//   Peng et al., ICCV 2019, arXiv 1904.01802
 //
 //   Variants  "author" (default): delta = |e_s - e_t|; mean over i = 0 .. N-2 of sum_d delta_i,d delta_i+1,d,
-//   neighbours
-//                         in the batch. The authors' code as RepDistiller received it.
+//                         neighbours in the batch. The authors' code as RepDistiller received it.
 //             "gaussian": K(x, y) = e^(-2 gamma) sum_{k=0..P} (2 gamma)^k / k! (x.y)^k;  |K_s - K_t|_F / N^2
 //             "bilinear": K(x, y) = x.y, the same norm. Both kernels are the paper, as in torchdistill. The norm is not
 //                         squared.

@@ -2,9 +2,11 @@
 //
 // kdhost.hid_mse, kdhost.hid_cosine, kdhost.patient: hidden states of transformers, taps [N, length, width].
 //
-//   hid_mse     mean((A(h_s) - h_t)^2)                                                       TextBrewer; 5.1 for
-//   sequences hid_cosine  mean over positions of 1 - cos(A(h_s), h_t)                       DistilBERT, Sanh et al.,
-//   arXiv 1910.01108 patient     position 0 scaled to unit L2; sum over the width of squared differences, mean over N
+//   hid_mse     mean((A(h_s) - h_t)^2)
+//               TextBrewer; kdhost.hint for sequences
+//   hid_cosine  mean over positions of 1 - cos(A(h_s), h_t)
+//               DistilBERT, Sanh et al., arXiv 1910.01108
+//   patient     position 0 scaled to unit L2; sum over the width of squared differences, mean over N
 //               Sun et al. (patient knowledge distillation), EMNLP 2019, arXiv 1908.09355
 //
 // Sums over taps. With a padding mask [N, length] the first two are means over the entries that count; position 0 of

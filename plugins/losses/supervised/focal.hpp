@@ -5,8 +5,8 @@
 //
 //   form = "softmax" (default)  mean_i -(1 - p_y)^gamma log p_y,  p = softmax(z)
 //   form = "sigmoid"            mean over all entries of a (1 - q)^gamma BCE(z, y), q the probability given to the
-//   truth,
-//                               a = alpha where y is 1 and 1 - alpha where it is 0: the paper's, as torchvision has it
+//                               truth, a = alpha where y is 1 and 1 - alpha where it is 0: the paper's, as torchvision
+//                               has it
 //
 // gamma = 0 is the cross-entropy itself (sigmoid: with alpha's weights).
 #pragma once
