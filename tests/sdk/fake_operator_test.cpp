@@ -55,7 +55,7 @@ TEST_CASE("what the fake host computes agrees with LibTorch, and what it lacks i
     for (const In& in : row.inputs) inputs.push_back(draw(in));
     AtTensors own;
     try {
-      own = row.through_abi(inputs);
+      own = row.through_abi(to_sdk(inputs));
     } catch (const std::invalid_argument& e) {
       CHECK(std::string(e.what()).find("fake host") != std::string::npos);
       continue;

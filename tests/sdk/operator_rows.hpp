@@ -5,8 +5,9 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
 #include <cstdint>
-#include <functional>
+#include <initializer_list>
 #include <kdhost/ops.hpp>
 #include <string>
 #include <tuple>
@@ -24,24 +25,35 @@ at::Tensor from_sdk(const kdhost::Tensor&);
 at::Generator& generator();
 kdhost::Generator sdk_generator();
 
+/// The sizes of an input, at most five of them. A literal, as all that a row is made of: with hundreds of rows in a
+/// function, every destructor would cost the compiler time.
+struct Shape {
+  constexpr Shape(std::initializer_list<std::int64_t> list) {
+    for (const std::int64_t size : list) sizes[dims++] = size;
+  }
+  at::IntArrayRef ref() const { return {sizes.data(), dims}; }
+  std::array<std::int64_t, 5> sizes{};
+  std::size_t dims = 0;
+};
+
 /// How one input is drawn; floating-point inputs are float64 and take part in the gradient check.
 struct In {
   enum Kind { normal, positive, inside, integers, bools, spd, probabilities, log_probabilities };
   Kind kind;
-  std::vector<std::int64_t> shape;
+  Shape shape;
   std::int64_t high = 0;
 };
-inline In N(std::vector<std::int64_t> shape) { return {In::normal, std::move(shape)}; }
+constexpr In N(Shape shape) { return {In::normal, shape}; }
 /// In (0.2, 1.2).
-inline In P(std::vector<std::int64_t> shape) { return {In::positive, std::move(shape)}; }
+constexpr In P(Shape shape) { return {In::positive, shape}; }
 /// In (-0.9, 0.9).
-inline In U(std::vector<std::int64_t> shape) { return {In::inside, std::move(shape)}; }
-inline In I(std::int64_t high, std::vector<std::int64_t> shape) { return {In::integers, std::move(shape), high}; }
-inline In B(std::vector<std::int64_t> shape) { return {In::bools, std::move(shape)}; }
+constexpr In U(Shape shape) { return {In::inside, shape}; }
+constexpr In I(std::int64_t high, Shape shape) { return {In::integers, shape, high}; }
+constexpr In B(Shape shape) { return {In::bools, shape}; }
 /// Symmetric, positive definite.
-inline In S(std::int64_t n) { return {In::spd, {n, n}}; }
-inline In Prob(std::vector<std::int64_t> shape) { return {In::probabilities, std::move(shape)}; }
-inline In LogProb(std::vector<std::int64_t> shape) { return {In::log_probabilities, std::move(shape)}; }
+constexpr In S(std::int64_t n) { return {In::spd, {n, n}}; }
+constexpr In Prob(Shape shape) { return {In::probabilities, shape}; }
+constexpr In LogProb(Shape shape) { return {In::log_probabilities, shape}; }
 
 /// Draws one input from generator().
 at::Tensor draw(const In&);
@@ -73,23 +85,24 @@ inline AtTensors pack(const kdhost::GruResult& r) { return from_sdk(kdhost::Tens
 struct Row {
   std::string name;
   std::vector<In> inputs;
-  std::function<AtTensors(const AtTensors&)> direct, through_abi;
+  AtTensors (*direct)(const AtTensors&);
+  AtTensors (*through_abi)(const kdhost::Tensors&);
 };
 using Rows = std::vector<Row>;
 
+/// The inputs as the SDK sees them.
+kdhost::Tensors to_sdk(const AtTensors&);
+
+/// Direct and Sdk are lambdas without captures.
 template <class Direct, class Sdk>
-void add_row(Rows& rows, std::string name, std::vector<In> inputs, Direct direct, Sdk sdk) {
-  rows.push_back({std::move(name), std::move(inputs), [direct](const AtTensors& x) { return pack(direct(x)); },
-                  [sdk](const AtTensors& x) {
-                    kdhost::Tensors own;
-                    for (const at::Tensor& t : x) own.push_back(to_sdk(t));
-                    return pack(sdk(own));
-                  }});
+void add_row(Rows& rows, const char* name, std::initializer_list<In> inputs, Direct, Sdk) {
+  rows.push_back({name, inputs, [](const AtTensors& x) { return pack(Direct{}(x)); },
+                  [](const kdhost::Tensors& x) { return pack(Sdk{}(x)); }});
 }
 /// One expression for both sides: the call finds at::name or kdhost::name by the type of its tensors.
 template <class Both>
-void add_row(Rows& rows, std::string name, std::vector<In> inputs, Both both) {
-  add_row(rows, std::move(name), std::move(inputs), both, both);
+void add_row(Rows& rows, const char* name, std::initializer_list<In> inputs, Both both) {
+  add_row(rows, name, inputs, both, both);
 }
 
 void add_pointwise_rows(Rows&);
