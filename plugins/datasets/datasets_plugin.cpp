@@ -6,7 +6,8 @@
 #include "mnist.hpp"
 #include "synthetic.hpp"
 #include "tensor_files.hpp"
+#include "trec.hpp"
 
 using namespace kdhost::plugins;
 
-KDHOST_PLUGIN("kdhost.datasets", "1.0.0", Mnist, FashionMnist, Idx, Cifar10, Cifar100, TensorFiles, Synthetic)
+KDHOST_PLUGIN("kdhost.datasets", "1.0.0", Mnist, FashionMnist, Idx, Cifar10, Cifar100, TensorFiles, Synthetic, Trec)

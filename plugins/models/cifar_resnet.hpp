@@ -31,7 +31,7 @@ struct CifarResnet final : Model {
         "B is a 1x1 convolution with batch norm. widths = [32, 64, 128, 256] with shortcut = \"B\" gives resnet8x4 and "
         "resnet32x4. "
         "Taps stem, layer1, layer2, layer3 (behind the ReLU), layer1.pre, layer2.pre, layer3.pre (before it), "
-        "embedding (pooled), "
+        "class_maps (the classifier at each position), embedding (pooled), "
         "logits. projector = C adds 1x1, 3x3 and 1x1 convolutions to C channels behind layer3 (tap projected), each "
         "with batch norm and ReLU, and a classifier as wide as C: a teacher's classifier fits then. Parameter names "
         "are those of the public CIFAR-10 weights: conv1.weight, layer1.0.bn1.running_mean, "
@@ -50,6 +50,7 @@ struct CifarResnet final : Model {
     for (const char* tap : {"layer1", "layer2", "layer3"}) s.output(tap).doc("end of the stage, behind the ReLU");
     for (const char* tap : {"layer1.pre", "layer2.pre", "layer3.pre"})
       s.output(tap).doc("end of the stage, before the ReLU");
+    s.output("class_maps").doc("[N, classes, ...], the classifier at each position; their mean is the logits");
     s.output("embedding").doc("[N, 64], pooled");
   }
 
@@ -104,6 +105,7 @@ struct CifarResnet final : Model {
     }
     for (const Unit& u : projector_) x = unit_relu(c, u, x);
     if (!projector_.empty() && out.wants("projected")) out.tap("projected", x);
+    if (out.wants("class_maps")) out.tap("class_maps", linear_(c, x.permute({0, 2, 3, 1})).permute({0, 3, 1, 2}));
     x = global_average(x);
     if (out.wants("embedding")) out.tap("embedding", x);
     out.set("logits", linear_(c, x));

@@ -4,6 +4,7 @@
 // them.
 #include "lenet5.hpp"
 #include "mlp.hpp"
+#include "transformer.hpp"
 #include "tutorial_nets.hpp"
 
 namespace kdhost::plugins {
@@ -18,4 +19,4 @@ extern template const kdh_component& kdhost::detail::component<kdhost::plugins::
 
 KDHOST_PLUGIN("kdhost.models", "1.0.0", kdhost::plugins::Mlp, kdhost::plugins::Lenet5, kdhost::plugins::TutorialDeep,
               kdhost::plugins::TutorialLight, kdhost::plugins::CifarResnet, kdhost::plugins::WideResnet,
-              kdhost::plugins::Vgg)
+              kdhost::plugins::Vgg, kdhost::plugins::Transformer)

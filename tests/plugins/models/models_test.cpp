@@ -43,7 +43,8 @@ std::vector<Net> nets() {
            images(2)},
           {"kdhost.wrn", {{"depth", 10.0}, {"width", 2.0}}, images()},
           {"kdhost.vgg", {{"depth", 8.0}}, images(2)},
-          {"kdhost.vgg", {{"depth", 13.0}}, images(2)}};
+          {"kdhost.vgg", {{"depth", 13.0}}, images(2)},
+          {"kdhost.transformer", {{"width", 16.0}, {"inner", 24.0}, {"dropout", 0.0}}, images(4, 1, 8)}};
 }
 
 /// Running statistics of a network that has seen something, so that folding has something to fold.
