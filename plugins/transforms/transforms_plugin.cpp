@@ -3,12 +3,16 @@
 // device.
 #include "cutmix.hpp"
 #include "cutout.hpp"
+#include "kept_view.hpp"
 #include "mixup.hpp"
 #include "normalize.hpp"
 #include "random_crop.hpp"
 #include "random_flip.hpp"
+#include "rotations.hpp"
 #include "shift.hpp"
+#include "thumbnail.hpp"
 
 using namespace kdhost::plugins;
 
-KDHOST_PLUGIN("kdhost.transforms", "1.0.0", Normalize, RandomCrop, RandomFlip, Shift, Cutout, Mixup, Cutmix)
+KDHOST_PLUGIN("kdhost.transforms", "1.0.0", Normalize, RandomCrop, RandomFlip, Shift, Cutout, Mixup, Cutmix, KeptView,
+              Rotations, Thumbnail)

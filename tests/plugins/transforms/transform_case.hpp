@@ -58,6 +58,18 @@ class TransformCase {
   /// The batch afterwards: input and label.
   std::pair<at::Tensor, at::Tensor> batch(const at::Tensor& input, const at::Tensor& label,
                                           const std::vector<uint64_t>& sample_keys) {
+    const Outputs changed = apply(input, label, sample_keys);
+    const at::Tensor x = changed["input"], y = changed["label"];
+    return {x.defined() ? x : input, y.defined() ? y : label};
+  }
+  at::Tensor operator()(const at::Tensor& input, const std::vector<uint64_t>& sample_keys) {
+    return batch(input, {}, sample_keys).first;
+  }
+  /// A field that it adds.
+  at::Tensor field(const std::string& name, const at::Tensor& input) { return apply(input, {}, {})[name]; }
+
+ private:
+  Outputs apply(const at::Tensor& input, const at::Tensor& label, const std::vector<uint64_t>& sample_keys) {
     set("batch.input", input);
     if (label.defined()) set("batch.label", label);
     CallSettings settings;
@@ -65,14 +77,8 @@ class TransformCase {
     settings.flags = KDH_CALL_TRAINING;
     Outputs changed;
     transform_.apply(settings, changed);
-    const at::Tensor x = changed["input"], y = changed["label"];
-    return {x.defined() ? x : input, y.defined() ? y : label};
+    return changed;
   }
-  at::Tensor operator()(const at::Tensor& input, const std::vector<uint64_t>& sample_keys) {
-    return batch(input, {}, sample_keys).first;
-  }
-
- private:
   static Arguments facts(int64_t classes) {
     Arguments known;
     if (classes > 0) known.add("classes", classes);
