@@ -12,6 +12,7 @@
 #include "base/launch.hpp"
 #include "cli/experiment_input.hpp"
 #include "cli/front.hpp"
+#include "cli/plugin_lock.hpp"
 #include "config/run_record.hpp"
 #include "config/writer.hpp"
 #include "plugin/parameters.hpp"
@@ -65,12 +66,22 @@ std::int64_t threads_of(const Options& options, const Experiment& experiment) {
 }  // namespace
 
 void compute(const Options& options, const std::vector<std::string>& arguments) {
+  if ((options.lock || options.locked) && !is_experiment_file(options)) {
+    Message message;
+    message.where = "kdhost " + command_name(options.command);
+    message.what =
+        "--lock and --locked are for experiments, found the plugin " + kdhost::quoted(options.arguments.front()) + ".";
+    message.expected = "Expected FILE.toml.";
+    throw Error(Exit::usage, std::move(message));
+  }
   std::optional<int> threads = options.threads;
   if (is_experiment_file(options)) {
     std::int64_t wanted = 0;
     // Of several files all are looked at before the first is run.
     for (const std::string& file : options.arguments) {
       const ExperimentInput input = read_experiment_input(file, options, front_abi());
+      if (options.lock) write_lock(file, input);
+      if (options.locked) require_lock(file, input);
       if (wanted == 0) wanted = threads_of(options, input.experiment);
     }
     if (wanted > 0) threads = static_cast<int>(wanted);

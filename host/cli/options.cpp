@@ -141,6 +141,12 @@ class CommandLine {
       app_.add_option("--out", options_.out, "Folder for the run's files, instead of runs/")->type_name("DIR");
       app_.add_flag("--resume", options_.resume, "Continue the newest unfinished run of this file");
     }
+    if (c == Command::check) {
+      app_.add_flag("--lock", options_.lock, "Write FILE.lock: the plugins of the experiment, by content");
+    }
+    if (c == Command::run || c == Command::check) {
+      app_.add_flag("--locked", options_.locked, "Refuse plugins other than those of FILE.lock");
+    }
     if (c == Command::export_student) {
       app_.add_option("--out", options_.out, "File to write")->type_name("FILE");
       app_.add_option("--format", format_, "safetensors (default) or torchscript")->type_name("FORMAT");

@@ -47,6 +47,10 @@ struct Options {
   std::optional<std::string> out{};
   /// --resume: run.
   bool resume = false;
+  /// --lock: check (write the lock file of the experiment). --locked: run, check (refuse plugins that it does not
+  /// know).
+  bool lock = false;
+  bool locked = false;
   /// --device cpu|cuda|cuda:N|auto: everything that computes. Absent: what the file says.
   std::optional<std::string> device{};
   /// --threads N: everything that computes. Absent: chosen at the start.

@@ -75,7 +75,8 @@ void print_components(std::ostream& out, const Registry& registry, const PluginF
 }
 
 void print_file(std::ostream& out, const Registry& registry, const PluginFile& file, bool verbose) {
-  out << "  " << file.path.filename().string();
+  const std::filesystem::path inside = file.path.lexically_relative(registry.places()[file.place].path);
+  out << "  " << (inside == "." ? file.path.filename() : inside).string();
   if (file.record) {
     const Record& record = *file.record;
     out << "  " << record.name << " " << record.version << ", " << tier_name(record.tier) << "\n";

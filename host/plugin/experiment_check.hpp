@@ -4,6 +4,7 @@
 // reads records only. What needs a model (taps, shapes, values) is found by the engine's dry batch.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "base/error.hpp"
@@ -11,6 +12,9 @@
 #include "plugin/registry.hpp"
 
 namespace kdhost {
+
+/// Metrics that the host adds to those of an experiment for its closing table, where the data have classes.
+inline constexpr std::array<const char*, 3> kTableMetrics{"kdhost.accuracy", "kdhost.nll", "kdhost.agreement"};
 
 /// What was found wrong, in file order, and the exit code for it: 5 where only plugins are to blame, else 3.
 struct ExperimentProblems {

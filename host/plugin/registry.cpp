@@ -45,6 +45,34 @@ bool comes_from(const PluginFile& file, const fs::path& from) {
   return fits(file.path) || std::any_of(file.other_names.begin(), file.other_names.end(), fits);
 }
 
+// The plugin files that lie in a folder itself, by name.
+std::vector<fs::path> plugins_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code failed;
+  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) {
+    std::error_code unreadable;
+    if (it->path().extension() == ".so" && !it->is_directory(unreadable)) found.push_back(it->path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+// Where Python packages keep plugins: kdhost_plugins in `folder`, a package, and in each folder of it, the packages of
+// a site-packages.
+std::vector<fs::path> package_folders(const fs::path& folder) {
+  constexpr const char* kInPackage = "kdhost_plugins";
+  std::vector<fs::path> found;
+  std::error_code failed;
+  const auto add = [&](const fs::path& package) {
+    std::error_code unreadable;
+    if (fs::is_directory(package / kInPackage, unreadable)) found.push_back(package / kInPackage);
+  };
+  for (fs::directory_iterator it(folder, failed), end; !failed && it != end; it.increment(failed)) add(it->path());
+  std::sort(found.begin(), found.end());
+  if (fs::is_directory(folder / kInPackage, failed)) found.insert(found.begin(), folder / kInPackage);
+  return found;
+}
+
 bool offers(const PluginFile& file, const std::string& id) {
   const std::vector<ComponentInfo>& components = file.components();
   return std::any_of(components.begin(), components.end(), [&](const ComponentInfo& c) { return c.id == id; });
@@ -117,12 +145,13 @@ void Registry::scan(std::size_t place) {
     add_file(where.path, place, named);
     return;
   }
-  std::vector<fs::path> found;
-  for (fs::directory_iterator it(where.path, failed), end; !failed && it != end; it.increment(failed)) {
-    std::error_code unreadable;
-    if (it->path().extension() == ".so" && !it->is_directory(unreadable)) found.push_back(it->path());
+  std::vector<fs::path> found = plugins_in(where.path);
+  if (where.origin == SearchPlace::Origin::environment) {
+    for (const fs::path& folder : package_folders(where.path)) {
+      const std::vector<fs::path> more = plugins_in(folder);
+      found.insert(found.end(), more.begin(), more.end());
+    }
   }
-  std::sort(found.begin(), found.end());
   for (const fs::path& path : found) add_file(path, place, false);
 }
 
@@ -198,7 +227,7 @@ Offer& Registry::find_any(const std::string& id, std::optional<kdh_kind> kind, c
     message.place = place;
     message.what = kdhost::quoted(id) + " is offered twice in one search place: by " +
                    printable(file->path.string(), 4096) + " and by " + printable(other->path.string(), 4096) + ".";
-    message.expected = "An id is unique within a folder.";
+    message.expected = "An id is unique within a search place.";
     message.mend = "Remove one of the two files.";
     throw Error(Exit::plugin, std::move(message));
   }

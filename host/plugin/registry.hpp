@@ -31,7 +31,8 @@ struct SearchPlace {
 std::string origin_words(SearchPlace::Origin origin);
 
 /// The search places of a command. `environment` is the value of KDHOST_PLUGIN_PATH (folders joined by ':', may be
-/// null); `program_folder` holds the running program, whose plugins lie in ../lib/kdhost/plugins.
+/// null), each of which may also be a Python package or a folder of packages: their folders `kdhost_plugins` belong to
+/// the place. `program_folder` holds the running program, whose plugins lie in ../lib/kdhost/plugins.
 std::vector<SearchPlace> search_places(const Experiment* experiment, const std::vector<std::string>& plugin_dirs,
                                        const char* environment, const std::filesystem::path& program_folder);
 
@@ -71,7 +72,7 @@ class Registry {
 
   const HostAbi& host() const { return host_; }
   const std::vector<SearchPlace>& places() const { return places_; }
-  /// In search order, within a folder by name.
+  /// In search order, within a folder by name; folders of Python packages after the place itself.
   const std::deque<PluginFile>& files() const { return files_; }
   /// Places the user named that do not exist (exit 3 from an experiment, 2 from the command line), and files named
   /// outright that this host refuses (exit 5). A folder may hold refused files: they matter when one of their ids is

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstring>
 
 #include "base/text.hpp"
@@ -16,8 +17,8 @@ namespace {
 constexpr uint64_t kMaxFields = 1000;
 constexpr uint64_t kMaxFieldRank = 16;
 constexpr int64_t kMaxSampleElements = int64_t{1} << 32;
-// The first version of kdh_field; a shorter stride cannot be one.
-constexpr uint64_t kFieldSize = sizeof(kdh_field);
+// kdh_field as ABI 1.0 had it; a shorter stride cannot be one.
+constexpr uint64_t kFieldSize = offsetof(kdh_field, scale) + sizeof(kdh_field::scale);
 
 const char* split_name(Split split) {
   return split == Split::train ? "training" : split == Split::validation ? "validation" : "test";
@@ -60,7 +61,7 @@ std::string copy_info(const kdh_dataset_info& given, DatasetInfo& info) {
   const auto* bytes = reinterpret_cast<const std::byte*>(given.fields);
   for (uint64_t i = 0; i < given.n_fields; ++i) {
     kdh_field field{};
-    std::memcpy(&field, bytes + i * given.field_size, sizeof field);
+    std::memcpy(&field, bytes + i * given.field_size, std::min<std::size_t>(sizeof field, given.field_size));
     FieldInfo& made = info.fields.emplace_back();
     if (std::string problem = field_problem(field, made); !problem.empty()) return problem;
     if (info.field(made.name) + 1 != info.fields.size()) return "two fields are named '" + made.name + "'";

@@ -42,7 +42,7 @@ struct PortShape {
 struct Creation {
   Arguments params;               ///< all declared parameters, checked, defaults filled in
   std::vector<PortShape> shapes;  ///< losses and models
-  Arguments facts;                ///< "classes", "samples", "data_places", "seed" …
+  Arguments facts;                ///< "classes", "samples", "labels", "data_places"
 };
 
 class Instance {

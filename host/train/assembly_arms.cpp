@@ -125,7 +125,7 @@ void Assembly::make_terms(StagePlan& stage, Arm& arm, const std::vector<const Lo
       continue;
     }
     Origin origin = maker_.origin(written->component, KDH_KIND_LOSS, "loss." + term.name);
-    if ((origin.component->flags & KDH_COMPONENT_TEACHER_TRAINS) != 0)
+    if ((origin.component->flags & KDH_COMPONENT_TEACHER_IN_TRAINING_MODE) != 0)
       for (const auto& p : term.ports)
         for (const auto& s : p.sources)
           if (s.model > 0) teachers_[s.model - 1].training_mode = true;
@@ -349,7 +349,7 @@ void Assembly::make_metrics() {
   for (const Metric& m : experiment_->metrics) uses.push_back(m.component);
   const std::size_t written = uses.size();
   if (classes() > 0)
-    for (const char* id : {"kdhost.accuracy", "kdhost.nll", "kdhost.agreement"}) {
+    for (const char* id : kTableMetrics) {
       if (std::string(id) == "kdhost.agreement" && teachers_.empty()) continue;
       if (std::any_of(uses.begin(), uses.end(), [&](const Component& c) { return c.use.value == id; })) continue;
       Component c;

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-# kdhost_add_plugin(<target> SOURCES <files> [TIER portable|exact])
+# kdhost_add_plugin(<target> SOURCES <files> [TIER portable|exact] [ABI <major.minor>])
 #
 # Builds a kdhost plugin <target>.so. The portable tier (default) needs a C++17 compiler and the SDK's headers, nothing
 # else; the exact tier is compiled against the LibTorch that find_package(LibTorch) finds and loads only where the
 # host has the same one. Name and version of the plugin are written once, in KDHOST_PLUGIN(...) of one source.
+# ABI names an older version of the plugin ABI than the SDK's, so that older hosts take the plugin, too.
+# `cmake --install` puts it where kdhost looks: lib/kdhost/plugins of the prefix, component `plugins`.
 
 # The recorder is built once per project and tier, with the project's own compiler and flags: it loads what it built.
 function(kdhost_add_recorder_ tier)
@@ -19,15 +21,20 @@ function(kdhost_add_recorder_ tier)
 endfunction()
 
 function(kdhost_add_plugin target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER;ABI" "SOURCES")
   if(arg_UNPARSED_ARGUMENTS OR arg_KEYWORDS_MISSING_VALUES OR NOT arg_SOURCES)
     message(FATAL_ERROR "kdhost_add_plugin(${target}): expected kdhost_add_plugin(<target> SOURCES <files> "
-            "[TIER portable|exact]), found '${arg_UNPARSED_ARGUMENTS}${arg_KEYWORDS_MISSING_VALUES}'")
+            "[TIER portable|exact] [ABI <major.minor>]), found "
+            "'${arg_UNPARSED_ARGUMENTS}${arg_KEYWORDS_MISSING_VALUES}'")
   endif()
   if(NOT arg_TIER)
     set(arg_TIER portable)
   elseif(NOT arg_TIER MATCHES "^(portable|exact)$")
     message(FATAL_ERROR "kdhost_add_plugin(${target}): TIER is '${arg_TIER}', expected portable or exact")
+  endif()
+
+  if(arg_ABI AND NOT arg_ABI MATCHES "^([0-9]+)\\.([0-9]+)$")
+    message(FATAL_ERROR "kdhost_add_plugin(${target}): ABI is '${arg_ABI}', expected two numbers as in 1.0")
   endif()
 
   set(map "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/kdhost.map")
@@ -38,6 +45,10 @@ function(kdhost_add_plugin target)
     PREFIX "" C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     CXX_EXTENSIONS OFF POSITION_INDEPENDENT_CODE ON
     BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "" LINK_DEPENDS "${map};${recorder}")
+  if(arg_ABI)
+    math(EXPR abi "100 * ${CMAKE_MATCH_1} + ${CMAKE_MATCH_2}")
+    target_compile_definitions(${target} PRIVATE KDHOST_TARGET_ABI=${abi}) # abi.h refuses what it does not know
+  endif()
   # GNU unique symbols are shared between libraries and outlive them; a plugin must share nothing.
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
   target_link_options(${target} PRIVATE "LINKER:--version-script=${map}")
@@ -61,6 +72,10 @@ function(kdhost_add_plugin target)
     target_link_libraries(${target} PRIVATE LibTorch::Headers) # symbols come from the host's LibTorch
     target_compile_features(${target} PRIVATE cxx_std_20)
     target_compile_definitions(${target} PRIVATE "KDHOST_TORCH_FINGERPRINT=\"${LibTorch_FINGERPRINT}\"")
+  endif()
+
+  if(NOT TARGET kdhost-engine) # kdhost's own build says what it ships; the plugins of its tests are not
+    install(TARGETS ${target} LIBRARY DESTINATION lib/kdhost/plugins COMPONENT plugins)
   endif()
 
   # After linking, the recorder writes what the plugin offers into the room of its section .kdhost, so that the host can

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The thin program as a user meets it: what it prints where, its exit codes, and what it hands to the engine. A copy of
-// the program runs in a folder of its own, so that no shipped plugin is beside it.
-#include <sys/wait.h>
-
+// The thin program as a user meets it: what it prints where, its exit codes, and what it hands to the engine.
 #include <nlohmann/json.hpp>
 
-#include "plugin/zoo_files.hpp"
+#include "plugin/front_program.hpp"
 
 using namespace kdhost;
 using namespace kdhost::test;
@@ -13,49 +10,6 @@ using namespace kdhost::test;
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Answer {
-  int exit = -1;
-  std::string out;
-  std::string err;
-};
-
-class Front {
- public:
-  Front() {
-    fs::create_directories(folder_ / "bin");
-    fs::create_directories(plugins());
-    fs::copy_file(kProgram, folder_ / "bin" / "kdhost");
-    folder_.with({"healthy"});
-    fs::rename(folder_ / "healthy.so", plugins() / "healthy.so");
-  }
-
-  Answer run(const std::string& arguments, const std::string& environment = "") const {
-    const std::string command = "cd '" + folder_.path().string() + "' && " + environment + " ./bin/kdhost " +
-                                arguments + " >out.txt 2>err.txt </dev/null";
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, folder_.shown(read_file(folder_ / "out.txt")),
-            folder_.shown(read_file(folder_ / "err.txt"))};
-  }
-
-  // Gives the program an engine that prints its arguments and a part of its environment.
-  void add_engine() const {
-    write_file(folder_ / "bin" / "kdhost-engine",
-               "#!/bin/sh\nprintf 'arg %s\\n' \"$@\"\nenv | grep -E '^(OMP_NUM_THREADS|MALLOC_|KDHOST_LAUNCH)' | sort\n"
-               "exit 6\n");
-    fs::permissions(folder_ / "bin" / "kdhost-engine", fs::perms::owner_all);
-  }
-
-  fs::path plugins() const { return folder_ / "lib/kdhost/plugins"; }
-  const Folder& folder() const { return folder_; }
-
- private:
-  Folder folder_;
-};
-
-const std::string kGood =
-    "[data]\nuse = \"zoo.nothing\"\n[student]\nuse = \"zoo.net\"\n[[loss]]\nuse = \"zoo.plain\"\n[[metric]]\n"
-    "use = \"zoo.hits\"\n";
 
 }  // namespace
 

@@ -90,6 +90,8 @@ TEST_CASE("the help of a command is what it accepts") {
         "Options:\n"
         "  -h,--help               Print this and exit\n"
         "  --set KEY=VALUE         Set any value of the file, or COMPONENT.PARAMETER of a plugin; repeatable\n"
+        "  --lock                  Write FILE.lock: the plugins of the experiment, by content\n"
+        "  --locked                Refuse plugins other than those of FILE.lock\n"
         "  --level N               A plugin: tests up to this level, 1 to 10; 7 if not given\n"
         "  --only NAME             A plugin: only this test or component, * allowed; repeatable\n"
         "  --skip NAME             A plugin: not this test or component, * allowed; repeatable\n"

@@ -91,7 +91,7 @@ TEST_CASE("an id offered twice in one place is refused and names both files") {
   Registry registry(HostAbi{}, {place_of(folder.path())});
   CHECK(folder.shown(find_error(registry, "zoo.plain")) ==
         "exit 5: e.toml:7:7: 'zoo.plain' is offered twice in one search place: by DIR/copy.so and by DIR/healthy.so.\n"
-        "  An id is unique within a folder. Remove one of the two files.");
+        "  An id is unique within a search place. Remove one of the two files.");
 }
 
 TEST_CASE("an unknown id is answered with the nearest one") {

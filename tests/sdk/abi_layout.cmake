@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # sdk/abi/layout_1_0.c compiles as C11 and C++17 with each compiler while abi.h has the layout of ABI 1.0; it still does
-# when a member is appended, and says what is allowed when a member is inserted or a number changed.
+# when a member is appended, and says what is allowed when a member is inserted or a number changed. A target that the header does not
+# know is refused.
 #   cmake -D SDK=<sdk> -D "C_COMPILERS=gcc;clang-14" -D "CXX_COMPILERS=g++;clang++-14" -P abi_layout.cmake
 cmake_minimum_required(VERSION 3.25)
 file(READ "${SDK}/include/kdhost/abi.h" abi)
@@ -45,7 +46,14 @@ foreach(language c c++)
             "KDH_TIER_EXACT${allowed}")
     compile(${compiler} ${language} ${standard} "  uint64_t count; " "  uint64_t count, more; "
             "the size of kdh_value${allowed}")
-    math(EXPR count "${count} + 5")
+    # Only versions that the header knows can be the target of a plugin.
+    compile(${compiler} ${language} ${standard} "#ifndef KDHOST_TARGET_ABI\n" "#define KDHOST_TARGET_ABI 100\n#ifndef KDHOST_TARGET_ABI\n" "")
+    foreach(unknown 99 101 200)
+      compile(${compiler} ${language} ${standard} "#ifndef KDHOST_TARGET_ABI\n"
+              "#define KDHOST_TARGET_ABI ${unknown}\n#ifndef KDHOST_TARGET_ABI\n"
+              "KDHOST_TARGET_ABI is no version of the plugin ABI that this SDK knows: it knows 100 (1.0)")
+    endforeach()
+    math(EXPR count "${count} + 9")
   endforeach()
 endforeach()
 message(STATUS "${count} compilations of the layout of ABI 1.0")

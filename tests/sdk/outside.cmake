@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# What an author outside does: installs the SDK into an empty folder and builds two plugins with find_package(kdhost) and
-# nothing else. LibTorch is hidden: no variable names it, and the test fails if a compile command or a library mentions it.
+# What an author outside does: installs the SDK into an empty folder, builds two plugins with find_package(kdhost) and
+# nothing else, and installs them. LibTorch is hidden: no variable names it, and the test fails if a compile command or a library mentions it.
 #   cmake -D BUILD=<build folder of kdhost> -D SOURCE=<tests/sdk/outside> -D WORK=<folder to work in>
 #         -D COMPILER=<C++ compiler> [-D "FLAGS=<compiler flags>"] -P outside.cmake
 cmake_minimum_required(VERSION 3.25)
@@ -49,4 +49,18 @@ foreach(plugin soft_kl polynomial)
     message(FATAL_ERROR "${file} has no list of its components in its record")
   endif()
 endforeach()
+# Installed, they lie where a kdhost of the same prefix looks, and the record has survived stripping.
+run("${CMAKE_COMMAND}" --install "${WORK}/build" --prefix "${WORK}/prefix" --component plugins --strip)
+file(COPY "${BUILD}/bin/kdhost" DESTINATION "${WORK}/prefix/bin")
+execute_process(COMMAND "${CMAKE_COMMAND}" -E env --unset=KDHOST_PLUGIN_PATH "${WORK}/prefix/bin/kdhost" plugins
+                OUTPUT_VARIABLE listed COMMAND_ERROR_IS_FATAL ANY)
+string(REPLACE "${WORK}" "WORK" listed "${listed}")
+if(NOT listed STREQUAL "beside the program: WORK/prefix/lib/kdhost/plugins
+  polynomial.so  example.schedulers 1.0.0, portable
+    scheduler  example.polynomial  1.0.0  from → to along (1 - progress)^power
+  soft_kl.so  example 1.0.0, portable
+    loss       example.soft_kl  1.0.0  KL divergence of softened class probabilities
+")
+  message(FATAL_ERROR "not found where they were installed:\n${listed}")
+endif()
 message(STATUS "two plugins built out of tree without LibTorch: ${WORK}/build")

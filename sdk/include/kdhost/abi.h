@@ -35,8 +35,17 @@ extern "C" {
 #define KDH_EXPORT __attribute__((visibility("default")))
 
 #define KDH_MAGIC 0x3154534f48444b00ull /* the bytes "\0KDHOST1" on a little-endian machine */
+
+/* The version a plugin is built for, 100 * major + minor: this header's, or an older one so that older hosts take the
+   plugin, too. What is newer than KDHOST_TARGET_ABI is not declared. */
+#ifndef KDHOST_TARGET_ABI
+#define KDHOST_TARGET_ABI 100
+#elif KDHOST_TARGET_ABI < 100 || KDHOST_TARGET_ABI > 100
+#error "KDHOST_TARGET_ABI is no version of the plugin ABI that this SDK knows: it knows 100 (1.0)"
+#endif
 #define KDH_ABI_MAJOR 1u
 #define KDH_ABI_MINOR 0u
+#define KDH_ABI_TEXT "1.0" /* the two numbers, for the record */
 
 /* Enumerations are fixed-width integers with named numbers: a C enum has no fixed size. */
 typedef int32_t kdh_status;
@@ -69,7 +78,9 @@ typedef struct kdh_str { /* frozen */
   uint64_t size;         /* bytes */
 } kdh_str;
 
-typedef struct kdh_tensor_s* kdh_tensor;       /* counted reference to a host tensor; null = no tensor */
+/* Counted reference to a host tensor; null = no tensor. Portable plugins must not look behind it. In version 1 it is a
+   c10::TensorImpl*, which is what the exact tier relies on. */
+typedef struct kdh_tensor_s* kdh_tensor;
 typedef struct kdh_generator_s* kdh_generator; /* borrowed reference to a generator of the host */
 
 typedef uint32_t kdh_type;
@@ -154,7 +165,9 @@ struct kdh_host { /* append-only; lives as long as the process; all functions [a
   uint32_t abi_major, abi_minor;
   kdh_str host_version, torch_version, torch_fingerprint;
 
-  /* An optional table of functions by name ("kdhost.something/1"), null when this host does not have it. */
+  /* An optional table of functions by name ("kdhost.something/1"), null when this host does not have it. Each begins
+     with its struct_size. What only some hosts can offer (a device's streams, other processes of a run) comes this way:
+     a plugin that asks for it still loads everywhere. */
   const void* (*get_interface)(const kdh_host*, const char* id);
   void (*log)(const kdh_host*, int32_t level, kdh_str message);
   kdh_status (*set_error)(const kdh_host*, kdh_status,
@@ -245,7 +258,7 @@ typedef struct kdh_part { /* append-only; the plugin sets struct_size */
 
 typedef struct kdh_shape { /* append-only; walk with kdh_create.shape_size */
   kdh_str port;            /* "student.features.0", "batch.input" */
-  const int64_t* sizes; /* without surprises: dimension 0 is the batch; -1 where the size varies from batch to batch */
+  const int64_t* sizes;    /* dimension 0 is the batch; -1 where a size varies from batch to batch */
   uint64_t rank;
   int32_t dtype;
   uint32_t flags; /* 0 */
@@ -257,10 +270,11 @@ struct kdh_create { /* append-only; made by the host */
   const kdh_host* host;
   const kdh_arg* params; /* every declared parameter, checked, defaults filled in */
   uint64_t n_params;
-  const kdh_shape* shapes; /* of every bound port; losses and models */
+  const kdh_shape* shapes; /* of every bound port; losses, models and transforms */
   uint64_t n_shapes, shape_size;
-  const kdh_arg*
-      facts; /* what the run knows: "classes" int, "samples" int, "data_places" string list, "seed" int, ... */
+  /* What the run knows, and later versions may know more: "data_places" string list; "classes" int, "samples" int and
+     "labels" int list once the data set is open. */
+  const kdh_arg* facts;
   uint64_t n_facts;
   void* ctx;
   /* Declares a parameter or buffer; the host initialises, optimises, moves, checkpoints and exports it. *slot is its
@@ -298,7 +312,7 @@ struct kdh_call { /* append-only; made by the host, valid for the call */
   /* Names a result: a model's output or tap, a transform's changed field, a loss's sub-term (for reports). The host
      takes a reference of its own. Twice the same name: an error. */
   kdh_status (*emit)(const kdh_call*, kdh_str name, kdh_tensor);
-  /* A metric's or data set's number by name. */
+  /* A metric's number by name. */
   kdh_status (*emit_number)(const kdh_call*, kdh_str name, double value);
   /* 1 when the host will use a result of that name: a model may leave out what nobody wants. */
   int32_t (*wants)(const kdh_call*, kdh_str name);
@@ -408,10 +422,10 @@ typedef struct kdh_port { /* append-only; walk with kdh_component.port_size */
   uint32_t flags;
 } kdh_port;
 
-#define KDH_COMPONENT_FIXED 1u          /* transform: the same for every sample and epoch, used in evaluation too */
-#define KDH_COMPONENT_LOWER_BETTER 2u   /* metric */
-#define KDH_COMPONENT_TEACHER_TRAINS 4u /* loss: wants the teacher's batch norm in training mode */
-#define KDH_COMPONENT_MIXES 8u          /* transform: mixes samples of a batch (mixup, cutmix) */
+#define KDH_COMPONENT_FIXED 1u        /* transform: the same for every sample and epoch, used in evaluation too */
+#define KDH_COMPONENT_LOWER_BETTER 2u /* metric */
+#define KDH_COMPONENT_TEACHER_IN_TRAINING_MODE 4u /* loss: wants the teacher's batch norm with batch statistics */
+#define KDH_COMPONENT_MIXES 8u                    /* transform: mixes samples of a batch (mixup, cutmix) */
 
 typedef struct kdh_component { /* append-only; walk with kdh_plugin.component_size */
   kdh_kind kind;

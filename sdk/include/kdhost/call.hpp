@@ -83,8 +83,8 @@ class Params : public detail::Named {
   Params(const kdh_arg* args, std::uint64_t n) : Named(args, n, "parameter") {}
 };
 
-/// What the run knows: "classes", "samples", "seed" (integers), "labels" (integers: the class of each training sample,
-/// -1 where it has no label), "data_places" (texts: folders to look for data in).
+/// What the run knows: "data_places" (texts: folders to look for data in), and once the data set is open "classes",
+/// "samples" (integers) and "labels" (integers: the class of each training sample, -1 where it has no label).
 class Facts : public detail::Named {
  public:
   Facts(const kdh_arg* args, std::uint64_t n) : Named(args, n, "fact") {}

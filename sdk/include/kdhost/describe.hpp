@@ -99,7 +99,7 @@ class Spec {
   /// Transform: a sample's result depends on other samples of its batch, so teacher outputs cannot be kept by sample.
   Spec& mixes_samples() { return flag_on(KDH_COMPONENT_MIXES); }
   Spec& lower_is_better() { return flag_on(KDH_COMPONENT_LOWER_BETTER); }
-  Spec& teacher_in_training_mode() { return flag_on(KDH_COMPONENT_TEACHER_TRAINS); }
+  Spec& teacher_in_training_mode() { return flag_on(KDH_COMPONENT_TEACHER_IN_TRAINING_MODE); }
 
   Param number(std::string_view name, double value) { return add(name, KDH_T_FLOAT, detail::val(value)); }
   /// Without a default: absent unless written (Params::has tells).

@@ -353,17 +353,11 @@ constexpr std::size_t record_room() {
 
 /// KDHOST_PLUGIN("name", "1.0.0", Component, ...): once in a plugin. Defines its one exported function, and the record
 /// that the host reads from the file before any code of the plugin runs.
-#define KDHOST_PLUGIN(name, version, ...)                                                                              \
-  extern "C" KDHOST_RECORD_ATTRIBUTES const char kdh_record[::kdhost::detail::record_room<__VA_ARGS__>()] =            \
-      KDH_RECORD_MAGIC " abi=" KDHOST_TEXT(KDHOST_ABI_MAJOR_NUMBER) "." KDHOST_TEXT(                                   \
-          KDHOST_ABI_MINOR_NUMBER) " tier=" KDHOST_TIER_TEXT " name=" name                                             \
-                                   " version=" version KDHOST_FINGERPRINT_FIELD " built_with=" KDHOST_BUILT_WITH "\n"; \
-  extern "C" KDH_EXPORT const kdh_plugin* kdh_plugin_query(std::uint32_t, std::uint32_t) {                             \
-    return ::kdhost::detail::plugin<__VA_ARGS__>(name, version, KDHOST_TIER_NUMBER, KDHOST_BUILT_WITH,                 \
-                                                 KDHOST_FINGERPRINT);                                                  \
+#define KDHOST_PLUGIN(name, version, ...)                                                                   \
+  extern "C" KDHOST_RECORD_ATTRIBUTES const char kdh_record[::kdhost::detail::record_room<__VA_ARGS__>()] = \
+      KDH_RECORD_MAGIC " abi=" KDH_ABI_TEXT " tier=" KDHOST_TIER_TEXT " name=" name                         \
+                       " version=" version KDHOST_FINGERPRINT_FIELD " built_with=" KDHOST_BUILT_WITH "\n";  \
+  extern "C" KDH_EXPORT const kdh_plugin* kdh_plugin_query(std::uint32_t, std::uint32_t) {                  \
+    return ::kdhost::detail::plugin<__VA_ARGS__>(name, version, KDHOST_TIER_NUMBER, KDHOST_BUILT_WITH,      \
+                                                 KDHOST_FINGERPRINT);                                       \
   }
-
-#define KDHOST_ABI_MAJOR_NUMBER 1
-#define KDHOST_ABI_MINOR_NUMBER 0
-static_assert(KDHOST_ABI_MAJOR_NUMBER == KDH_ABI_MAJOR && KDHOST_ABI_MINOR_NUMBER == KDH_ABI_MINOR,
-              "the record's numbers are those of abi.h");

@@ -98,7 +98,7 @@ class Bench {
     lists_.insert(port);
     return *this;
   }
-  /// What the run knows: "classes", "samples", "seed".
+  /// What the run knows: "classes", "samples".
   Bench& fact(const std::string& name, std::int64_t value) {
     facts_[name] = value;
     return *this;
