@@ -40,17 +40,20 @@ std::filesystem::path engine_path() {
   return program_folder() / "kdhost-engine";
 }
 
-// The id and the parameters of `kdhost loss`, as far as a record tells.
-void check_loss(const Options& options) {
-  Registry registry(front_abi(), plugin_places(options));
-  for (const Error& problem : registry.problems()) throw problem;
-  const Value parameters = loss_parameters(options);
-  const std::string& id = options.arguments.front();
+// The id and the parameters of a loss, as far as a record tells.
+void check_loss(Registry& registry, const std::string& id, const Value& parameters, const char* where) {
   if (registry.undecided(id)) return;
   Place place;
-  place.file = "kdhost loss";
+  place.file = where;
   const ComponentInfo& info = registry.find(id, KDH_KIND_LOSS, place).info;
   if (info.complete) resolve_parameters(info, parameters, place);
+}
+
+void check_losses(const Options& options) {
+  Registry registry(front_abi(), plugin_places(options));
+  for (const Error& problem : registry.problems()) throw problem;
+  check_loss(registry, options.arguments.front(), loss_parameters(options), "kdhost loss");
+  if (options.other_loss) check_loss(registry, *options.other_loss, other_loss_parameters(options), "--compare");
 }
 
 // The threads an experiment asks for, --threads included, 0 where it leaves the choice. A run that is resumed goes on
@@ -86,7 +89,7 @@ void compute(const Options& options, const std::vector<std::string>& arguments) 
     }
     if (wanted > 0) threads = static_cast<int>(wanted);
   } else if (options.command == Command::loss) {
-    check_loss(options);
+    check_losses(options);
   } else if (options.command == Command::compare || options.command == Command::export_student) {
     threads = 1;  // these read files and compute nothing worth measuring the load for
   }

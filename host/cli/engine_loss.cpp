@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: MIT
-// kdhost loss ID: one loss on the tensors of a file: its value and the gradient of the student's side. How a user
-// compares a loss with code of their own. Tensors are named by port: student.logits, batch.label, student.features.0 …;
-// `state.NAME` fills the part NAME that the loss declares. What the loss does not declare is not looked at.
+// kdhost loss ID: one loss on the tensors of a file: its value, what it names of it, and the gradients of the student's
+// side and of its own parts; with --compare beside another loss. How a user compares a loss with code of their own, and
+// sees what a variant means.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include <algorithm>
 #include <cmath>
-#include <deque>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
 #include "base/error.hpp"
 #include "base/log.hpp"
-#include "base/nearest.hpp"
 #include "base/text.hpp"
 #include "cli/engine.hpp"
+#include "cli/engine_loss_compare.hpp"
+#include "cli/engine_loss_inputs.hpp"
+#include "cli/engine_loss_state.hpp"
 #include "cli/front.hpp"
 #include "plugin/parameters.hpp"
-#include "tensor/loss.hpp"
-#include "tensor/safetensors.hpp"
+#include "tensor/backward.hpp"
 #include "train/numerics.hpp"
 
 namespace kdhost {
@@ -27,202 +26,173 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kStatePrefix = "state.";
-
-/// One tensor of the file that a port takes.
-struct Bound {
-  std::string name;  ///< as in the file
-  at::Tensor value;
-  bool learns = false;  ///< of the student's side: gets a gradient
+/// What to evaluate: ID or, with --compare, OTHER.
+struct Request {
+  std::string id;
+  std::vector<std::string> sets;
+  Value parameters;
+  std::string inputs;
+  std::optional<std::string> state;
+  Place place;
 };
 
-/// A port with its tensors; one, or as many as a list holds.
-struct BoundPort {
-  const PortInfo* port = nullptr;
-  std::vector<Bound> tensors;
-};
+Request first_request(const Options& options) {
+  Request request{options.arguments.front(), options.sets, loss_parameters(options), options.inputs, options.state, {}};
+  request.place.file = "kdhost loss";
+  return request;
+}
 
-class LossInputs {
- public:
-  LossInputs(const ComponentInfo& info, const SafetensorsFile& file, at::Device device)
-      : info_(info), file_(file), device_(device) {
-    for (const PortInfo& port : info.inputs) port.is_list ? take_list(port) : take_one(port);
-    if (!problems_.empty()) throw Error(Exit::data, std::move(problems_));
+Request other_request(const Options& options) {
+  Request request{*options.other_loss,
+                  options.other_sets,
+                  other_loss_parameters(options),
+                  options.other_inputs.value_or(options.inputs),
+                  options.other_state,
+                  {}};
+  request.place.file = "--compare";
+  if (!request.state && request.id == options.arguments.front()) request.state = options.state;
+  return request;
+}
+
+// What the loss named of its value, as numbers.
+std::vector<std::pair<std::string, double>> numbers(const Outputs& terms) {
+  std::vector<std::pair<std::string, double>> list;
+  for (const auto& term : terms) {
+    if (term.value.numel() == 1)
+      list.emplace_back(term.name, term.value.item<double>());
+    else
+      log::warn("sub-term " + quoted(term.name) + " is " + shape_text(term.value.sizes()) + ", no number: left out");
   }
+  return list;
+}
 
-  std::deque<BoundPort>& ports() { return ports_; }
-
-  std::vector<PortShape> shapes() const {
-    std::vector<PortShape> shapes;
-    for (const BoundPort& port : ports_)
-      for (const Bound& bound : port.tensors)
-        shapes.push_back({bound.name, bound.value.sizes().vec(), bound.value.scalar_type()});
-    return shapes;
+// Zeros where the value does not depend on a tensor.
+void add_gradients_of(LossEvaluation& result, const at::Tensor& value, const LossInputs& inputs, const Parts& parts) {
+  const std::vector<BoundTensor> learning = inputs.learning();
+  const std::vector<std::size_t> trained = parts.trainable();
+  std::vector<at::Tensor> leaves;
+  for (const BoundTensor& bound : learning) leaves.push_back(bound.value);
+  for (const std::size_t slot : trained) leaves.push_back(parts[slot]);
+  std::vector<at::Tensor> gradients(leaves.size());
+  if (value.requires_grad()) gradients = gradients_of(value, leaves);
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const bool is_part = i >= learning.size();
+    const std::string& name = is_part ? parts.spec(trained[i - learning.size()]).name : learning[i].name;
+    if (!gradients[i].defined() && !is_part)
+      log::warn("the value does not depend on " + printable(name) + ": its gradient is zero");
+    (is_part ? result.part_gradients : result.gradients)
+        .push_back({name, gradients[i].defined() ? gradients[i] : at::zeros_like(leaves[i])});
   }
+}
 
-  /// The dtype of the student's side, in which the loss's own parts are kept too.
-  at::ScalarType floating() const {
-    for (const bool only_student : {true, false})
-      for (const BoundPort& port : ports_)
-        for (const Bound& bound : port.tensors)
-          if (bound.value.is_floating_point() && (bound.learns || !only_student)) return bound.value.scalar_type();
-    return at::kFloat;
-  }
+LossEvaluation evaluate(Registry& registry, const Request& request, at::Device device, int64_t seed) {
+  const Offer& offer = registry.load(request.id, KDH_KIND_LOSS, request.place);
+  const Parameters parameters = resolve_parameters(offer.info, request.parameters, request.place);
+  const SafetensorsFile file(request.inputs);
+  const LossInputs inputs(offer.info, file, device);
+  const LossState state(request.id, file, request.state);
 
-  void bind(LossInstance& loss) const {
-    for (const BoundPort& port : ports_) {
-      Inputs& inputs = loss.inputs();
-      if (!port.port->is_list) {
-        inputs.set(inputs.add(port.port->name), port.tensors.front().value);
-        continue;
-      }
-      const std::size_t slot = inputs.add_list(port.port->name, port.tensors.size());
-      for (std::size_t i = 0; i < port.tensors.size(); ++i) inputs.set(slot, i, port.tensors[i].value);
-    }
-  }
-
- private:
-  Bound take(const PortInfo& port, const StoredTensor& stored) const {
-    Bound bound{stored.name, file_.tensor(stored).clone().to(device_), false};
-    bound.learns = port.side() == "student" && bound.value.is_floating_point();
-    if (bound.learns) bound.value.requires_grad_(true);
-    return bound;
-  }
-
-  void take_one(const PortInfo& port) {
-    if (const StoredTensor* stored = file_.find(port.name))
-      ports_.push_back({&port, {take(port, *stored)}});
-    else if (!port.optional)
-      missing(port.name);
-  }
-
-  void take_list(const PortInfo& port) {
-    BoundPort bound{&port, {}};
-    while (const StoredTensor* stored = file_.find(port.name + "." + std::to_string(bound.tensors.size())))
-      bound.tensors.push_back(take(port, *stored));
-    // A number after a gap would be left out without a word.
-    std::size_t numbered = 0;
-    const std::string prefix = port.name + ".";
-    for (const StoredTensor& stored : file_.tensors())
-      numbered += stored.name.compare(0, prefix.size(), prefix) == 0 ? 1 : 0;
-    if (numbered > bound.tensors.size() || (bound.tensors.empty() && !port.optional))
-      missing(prefix + std::to_string(bound.tensors.size()));
-    else if (!bound.tensors.empty())
-      ports_.push_back(std::move(bound));
-  }
-
-  void missing(const std::string& name) {
-    std::vector<std::string> names;
-    for (const StoredTensor& stored : file_.tensors()) names.push_back(stored.name);
-    std::sort(names.begin(), names.end());
-    Message message;
-    message.where = printable(file_.path().string(), 4096);
-    message.what = "has no tensor " + quoted(name) + ", which " + info_.id + " needs.";
-    message.expected =
-        names.empty() ? "The file holds no tensors." : "The file holds: " + printable(join(names), 1000) + ".";
-    message.mend = did_you_mean(name, names);
-    problems_.push_back(std::move(message));
-  }
-
-  const ComponentInfo& info_;
-  const SafetensorsFile& file_;
-  at::Device device_;
-  std::deque<BoundPort> ports_;
-  std::vector<Message> problems_;
-};
-
-// Classes and sample number as far as the tensors tell: state that holds rows, a memory bank, has one a sample.
-Arguments facts_of(LossInputs& inputs, const SafetensorsFile& file) {
+  Origin origin;
+  origin.component = offer.component;
+  origin.tier = offer.file->library->description().tier;
+  origin.plugin_file = offer.file->path.string();
+  origin.place = request.place;
+  origin.name = "loss." + short_name(request.id);
   Arguments facts;
-  int64_t samples = 0;
-  for (const StoredTensor& stored : file.tensors())
-    if (stored.name.compare(0, kStatePrefix.size(), kStatePrefix) == 0 && stored.sizes.size() == 2)
-      samples = std::max(samples, stored.sizes.front());
-  if (samples > 0) facts.add("samples", samples);
-  for (const BoundPort& port : inputs.ports()) {
-    if (port.port->name != "student.logits") continue;
-    const at::Tensor& logits = port.tensors.front().value;
-    if (logits.dim() >= 2) facts.add("classes", logits.size(1));
-  }
-  return facts;
+  if (const int64_t samples = state.samples(); samples > 0) facts.add("samples", samples);
+  if (const int64_t classes = inputs.classes(); classes > 0) facts.add("classes", classes);
+  // In a training the term and its parts have the same name, and so they start with the same numbers.
+  Parts parts;
+  const std::string owner = origin.name;
+  LossInstance loss(std::move(origin),
+                    {Arguments(std::span(parameters.data(), parameters.size())), inputs.shapes(), std::move(facts)});
+  inputs.bind(loss);
+  parts = Parts(loss.part_list(), owner, static_cast<uint64_t>(seed), inputs.floating());
+  LossEvaluation result;
+  result.drawn = state.fill(parts);
+  parts.to(device);
+  parts.require_grad(true);
+
+  CallSettings settings;
+  settings.flags = KDH_CALL_TRAINING;
+  settings.random_key = static_cast<uint64_t>(seed);
+  settings.device = device;
+  const at::Tensor value = loss.compute(parts, settings);
+  result.id = request.id;
+  result.sets = request.sets;
+  result.value = value.item<double>();
+  result.dtype = value.scalar_type();
+  result.has_parts = parts.size() > 0;
+  result.terms = numbers(loss.terms());
+  add_gradients_of(result, value, inputs, parts);
+  return result;
 }
 
-void fill_state(Parts& parts, const SafetensorsFile& file) {
-  for (const StoredTensor& stored : file.tensors()) {
-    if (stored.name.compare(0, kStatePrefix.size(), kStatePrefix) != 0) continue;
-    const auto slot = parts.find(stored.name.substr(kStatePrefix.size()));
-    if (slot) parts.copy_from(*slot, file.tensor(stored), file.path().string());
-  }
-}
-
-// The gradient of each student's tensor; zeros where the value does not depend on it.
-std::vector<NamedTensor> gradients_of(const at::Tensor& value, LossInputs& inputs) {
-  if (value.requires_grad()) value.backward();
-  std::vector<NamedTensor> gradients;
-  for (const BoundPort& port : inputs.ports()) {
-    for (const Bound& bound : port.tensors) {
-      if (!bound.learns) continue;
-      const at::Tensor gradient = bound.value.grad();
-      if (!gradient.defined())
-        log::warn("the value does not depend on " + printable(bound.name) + ": its gradient is zero");
-      gradients.push_back({bound.name, gradient.defined() ? gradient : at::zeros_like(bound.value)});
-    }
-  }
-  return gradients;
+void write_gradients(const std::string& path, const LossEvaluation& first, const LossEvaluation* other) {
+  std::vector<NamedTensor> tensors;
+  const auto add = [&](const LossEvaluation& loss, const std::string& prefix) {
+    for (const NamedTensor& g : loss.gradients) tensors.push_back({prefix + g.name, g.value});
+    for (const NamedTensor& g : loss.part_gradients) tensors.push_back({prefix + "param/" + g.name, g.value});
+  };
+  add(first, "");
+  if (other != nullptr) add(*other, "other/");
+  write_safetensors(path, tensors, {{"format", "pt"}}, /*with_digest=*/false);
 }
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+Json json_of(const LossEvaluation& loss, int64_t seed) {
+  Json answer = {{"loss", loss.id}, {"value", number(loss.value)}, {"dtype", dtype_name(loss.dtype)}};
+  answer["terms"] = Json::object();
+  for (const auto& [name, value] : loss.terms) answer["terms"][name] = number(value);
+  answer["gradients"] = Json::object();
+  const auto add = [&](const NamedTensor& gradient, const std::string& prefix) {
+    const double norm = gradient.value.to(at::kDouble).norm().item<double>();
+    answer["gradients"][prefix + gradient.name] = {{"shape", gradient.value.sizes().vec()}, {"norm", number(norm)}};
+  };
+  for (const NamedTensor& gradient : loss.gradients) add(gradient, "");
+  for (const NamedTensor& gradient : loss.part_gradients) add(gradient, "param/");
+  if (loss.has_parts) answer["parts"] = {{"seed", seed}, {"not_given", loss.drawn}};
+  return answer;
+}
+
+std::string parts_text(const LossEvaluation& loss, int64_t seed) {
+  if (loss.drawn.empty()) return {};
+  const std::string count = std::to_string(loss.drawn.size()) + (loss.drawn.size() == 1 ? " part" : " parts");
+  return "# " + loss.id + ": " + count + " as at the start of a training, seed " + std::to_string(seed) +
+         " (--state FILE sets them): " + printable(join(loss.drawn), 500) + "\n";
+}
 
 }  // namespace
 
 void evaluate_loss(const Options& options) {
   if (options.threads) at::set_num_threads(*options.threads);
   const at::Device device = find_device(Text(options.device.value_or("cpu"), Place{"--device"}));
-  const std::string& id = options.arguments.front();
-  Registry registry(engine_abi(), plugin_places(options));
+  Registry registry(engine_host(options), plugin_places(options));
   for (const Error& problem : registry.problems()) throw problem;
-  Place place;
-  place.file = "kdhost loss";
-  const Offer& offer = registry.load(id, KDH_KIND_LOSS, place);
-  const Parameters parameters = resolve_parameters(offer.info, loss_parameters(options), place);
-  const SafetensorsFile file(options.inputs);
-  LossInputs inputs(offer.info, file, device);
+  const int64_t seed = options.seed.value_or(0);
+  const LossEvaluation first = evaluate(registry, first_request(options), device, seed);
+  std::optional<LossEvaluation> other;
+  if (options.other_loss) other = evaluate(registry, other_request(options), device, seed);
+  if (options.grads) write_gradients(*options.grads, first, other ? &*other : nullptr);
 
-  Origin origin;
-  origin.component = offer.component;
-  origin.tier = offer.file->library->description().tier;
-  origin.plugin_file = offer.file->path.string();
-  origin.place = place;
-  origin.name = "loss";
-  LossInstance loss(std::move(origin), {Arguments(std::span(parameters.data(), parameters.size())), inputs.shapes(),
-                                        facts_of(inputs, file)});
-  inputs.bind(loss);
-  Parts parts(loss.part_list(), "loss", /*seed=*/0, inputs.floating());
-  fill_state(parts, file);
-  parts.to(device);
-  parts.require_grad(true);
-
-  CallSettings settings;
-  settings.flags = KDH_CALL_TRAINING;
-  settings.device = device;
-  const at::Tensor value = loss.compute(parts, settings);
-  const std::vector<NamedTensor> gradients = gradients_of(value, inputs);
-  if (options.grads) write_safetensors(*options.grads, gradients, {{"format", "pt"}}, /*with_digest=*/false);
-
-  const double result = value.item<double>();
-  if (!options.json) {
-    std::cout << digits17(result) << "\n";
-    for (const auto& term : loss.terms())
-      std::cout << printable(term.name) << " " << digits17(term.value.item<double>()) << "\n";
-    return;
-  }
-  Json answer = {{"loss", id}, {"value", number(result)}, {"dtype", dtype_name(value.scalar_type())}};
-  answer["terms"] = Json::object();
-  for (const auto& term : loss.terms()) answer["terms"][term.name] = number(term.value.item<double>());
-  answer["gradients"] = Json::object();
-  for (const NamedTensor& gradient : gradients) {
-    const double norm = gradient.value.to(at::kDouble).norm().item<double>();
-    answer["gradients"][gradient.name] = {{"shape", gradient.value.sizes().vec()}, {"norm", number(norm)}};
+  Json answer;
+  if (other) {
+    const LossComparison result = compare(first, *other);
+    if (!options.json) {
+      std::cout << comparison_text(first, *other, result) << parts_text(first, seed) << parts_text(*other, seed);
+      return;
+    }
+    answer = {{"first", json_of(first, seed)}, {"other", json_of(*other, seed)}};
+    answer.update(comparison_json(result));
+  } else {
+    if (!options.json) {
+      std::cout << digits17(first.value) << "\n";
+      for (const auto& [name, value] : first.terms) std::cout << printable(name) << " " << digits17(value) << "\n";
+      std::cout << parts_text(first, seed);
+      return;
+    }
+    answer = json_of(first, seed);
   }
   if (options.grads) answer["gradients_file"] = *options.grads;
   std::cout << answer.dump(2) << "\n";

@@ -116,23 +116,27 @@ class InputReader {
   std::vector<std::string> chain_;
 };
 
-}  // namespace
-
-ExperimentInput read_experiment_input(const std::string& file, const Options& options, const HostAbi& host) {
-  return InputReader(options, host).read(file, true);
-}
-
-Value loss_parameters(const Options& options) {
+Value parameters_of(const std::vector<std::string>& sets, const std::string& option) {
   Value table;
   std::vector<Message> problems;
-  for (const std::string& set : options.sets) {
+  for (const std::string& set : sets) {
     const std::size_t equals = set.find('=');
-    const std::string label = "--set " + set;
+    const std::string label = option + " " + set;
     table.set(set.substr(0, equals), parse_override(set.substr(equals + 1), label, environment_variable, problems),
               Place{label});
   }
   if (!problems.empty()) throw Error(Exit::experiment, std::move(problems));
   return table;
 }
+
+}  // namespace
+
+ExperimentInput read_experiment_input(const std::string& file, const Options& options, const HostAbi& host) {
+  return InputReader(options, host).read(file, true);
+}
+
+Value loss_parameters(const Options& options) { return parameters_of(options.sets, "--set"); }
+
+Value other_loss_parameters(const Options& options) { return parameters_of(options.other_sets, "--other-set"); }
 
 }  // namespace kdhost

@@ -28,5 +28,7 @@ ExperimentInput read_experiment_input(const std::string& file, const Options& op
 /// The --set options of `kdhost loss` as a table of parameters, to be checked against the component; each value's place
 /// is its option. Of two for one parameter the later counts. Throws Error (exit 3) for a value that cannot be.
 Value loss_parameters(const Options& options);
+/// The same of --other-set, for the loss that --compare names.
+Value other_loss_parameters(const Options& options);
 
 }  // namespace kdhost

@@ -27,6 +27,8 @@ struct CommandText {
   const char* arguments;
   const char* summary;
   const char* example;
+  /// For the help of the command; null for none.
+  const char* more = nullptr;
 };
 
 constexpr std::array<CommandText, 11> kCommands{{
@@ -41,7 +43,8 @@ constexpr std::array<CommandText, 11> kCommands{{
     {Command::inspect, "inspect", "FILE.toml", "Taps of teacher and student side by side: shape, parameters, MACs",
      "kdhost inspect experiment.toml"},
     {Command::loss, "loss", "ID", "Evaluate one loss on tensors of a file, to compare it with other code",
-     "kdhost loss kdhost.kd --inputs in.safetensors --set temperature=4 --grads out.safetensors"},
+     "kdhost loss kdhost.kd --inputs in.safetensors --set temperature=4 --grads out.safetensors",
+     "kdhost loss kdhost.sp --inputs in.safetensors --compare kdhost.sp --other-set 'variant=\"torchdistill\"'"},
     {Command::eval, "eval", "RUN|FILE.toml", "Test a trained student, or the weights that an experiment names",
      "kdhost eval runs/logit-kd/20260101-120000-1a2b3c4d --which last"},
     {Command::compare, "compare", "RUN...", "One table of several runs", "kdhost compare runs/*/* --format markdown"},
@@ -89,7 +92,7 @@ class HelpFormatter final : public CLI::Formatter {
 class CommandLine {
  public:
   explicit CommandLine(const CommandText& text) : text_(text), app_(text.summary, std::string("kdhost ") + text.name) {
-    app_.footer(std::string("Example:\n  ") + text.example);
+    app_.footer(std::string("Example:\n  ") + text.example + (text.more ? std::string("\n  ") + text.more : ""));
     const std::string arguments = text.arguments[0] == '\0' ? "" : std::string(" ") + text.arguments;
     app_.formatter(std::make_shared<HelpFormatter>(std::string("kdhost ") + text.name + arguments + " [OPTIONS]"));
     app_.set_help_flag("-h,--help", "Print this and exit");
@@ -127,8 +130,14 @@ class CommandLine {
     if (c == Command::loss) {
       app_.add_option("--inputs", options_.inputs, "Tensors named by port: student.logits, batch.label, ...")
           ->type_name("FILE.safetensors");
-      app_.add_option("--grads", options_.grads, "Write the gradient of each student.* input here")
+      app_.add_option("--grads", options_.grads,
+                      "Write the gradient of each student.* input here, of a part NAME as param/NAME")
           ->type_name("FILE.safetensors");
+      app_.add_option("--state", options_.state, "Parts of the loss (regressors, banks) by name, or a checkpoint")
+          ->type_name("FILE.safetensors");
+      app_.add_option("--seed", seed_, "Of parts that no file gives, and of what the loss draws; 0 if not given")
+          ->type_name("N");
+      declare_other_loss();
     }
     if (computes) {
       const char* words = c == Command::loss ? "Set a parameter; repeatable"
@@ -181,6 +190,17 @@ class CommandLine {
     }
     if (c == Command::check) app_.add_flag("--verbose", options_.verbose, "A plugin: also the tests that pass");
     app_.add_flag("--quiet", options_.quiet, "Only results and errors");
+  }
+
+  void declare_other_loss() {
+    app_.add_option("--compare", options_.other_loss,
+                    "Evaluate this loss too: ratio of the values (other / first), ratio and angle of the gradients")
+        ->type_name("OTHER");
+    list("--other-set", options_.other_sets, "Set a parameter of the other loss; repeatable", "KEY=VALUE");
+    app_.add_option("--other-inputs", options_.other_inputs, "Tensors of the other loss, instead of the same")
+        ->type_name("FILE.safetensors");
+    app_.add_option("--other-state", options_.other_state, "Parts of the other loss; --state if it is the same loss")
+        ->type_name("FILE.safetensors");
   }
 
   void declare_plugin_check() {
@@ -261,10 +281,16 @@ class CommandLine {
     if (text_.command == Command::loss && options_.inputs.empty()) {
       refuse(text_.name, "--inputs FILE.safetensors is missing.", "", std::string("Example: ") + text_.example);
     }
-    for (const std::string& set : options_.sets) {
-      const std::size_t equals = set.find('=');
-      if (equals != std::string::npos && equals > 0) continue;
-      refuse(text_.name, "--set is " + kdhost::quoted(set) + ".", "Expected KEY=VALUE.", advice());
+    check_sets("--set", options_.sets);
+    check_sets("--other-set", options_.other_sets);
+    if (!options_.other_loss) {
+      const char* without = !options_.other_sets.empty() ? "--other-set"
+                            : options_.other_inputs      ? "--other-inputs"
+                            : options_.other_state       ? "--other-state"
+                                                         : nullptr;
+      if (without != nullptr)
+        refuse(text_.name, std::string(without) + " is given without --compare.", "Expected --compare OTHER beside it.",
+               std::string("Example: ") + text_.more);
     }
     if (!threads_.empty()) options_.threads = static_cast<int>(whole_number("--threads", threads_, 1, 4096));
     if (!seed_.empty()) options_.seed = whole_number("--seed", seed_, 0, std::numeric_limits<std::int64_t>::max());
@@ -293,6 +319,14 @@ class CommandLine {
       options_.export_format = choose<ExportFormat>(
           "--format", format_,
           {{"safetensors", ExportFormat::safetensors}, {"torchscript", ExportFormat::torchscript}});
+    }
+  }
+
+  void check_sets(const char* option, const std::vector<std::string>& sets) const {
+    for (const std::string& set : sets) {
+      const std::size_t equals = set.find('=');
+      if (equals != std::string::npos && equals > 0) continue;
+      refuse(text_.name, std::string(option) + " is " + kdhost::quoted(set) + ".", "Expected KEY=VALUE.", advice());
     }
   }
 

@@ -64,9 +64,15 @@ struct Options {
   /// --verbose: plugins, check of a plugin.
   bool verbose = false;
 
-  /// --inputs FILE and --grads FILE: loss.
+  /// --inputs FILE, --grads FILE and --state FILE: loss.
   std::string inputs{};
   std::optional<std::string> grads{};
+  std::optional<std::string> state{};
+  /// loss --compare OTHER, and what is different for that: --other-set, --other-inputs, --other-state.
+  std::optional<std::string> other_loss{};
+  std::vector<std::string> other_sets{};
+  std::optional<std::string> other_inputs{};
+  std::optional<std::string> other_state{};
   /// --which best|last: eval, export.
   Which which = Which::best;
   /// --split test|validation: eval.
@@ -84,7 +90,7 @@ struct Options {
   bool in_process = false;
   std::optional<std::uint64_t> reproduce{};
   /// --seed N: eval, export of a run; absent: the first seed (export), all seeds (eval). check of a plugin: of all
-  /// random inputs; absent: 0.
+  /// random inputs; loss: of parts that no file gives and of what the loss draws; absent: 0.
   std::optional<std::int64_t> seed{};
   /// --format: compare, export.
   TableFormat table_format = TableFormat::text;

@@ -10,7 +10,7 @@ LossInstance::LossInstance(Origin origin, Creation creation)
     : Instance(KDH_KIND_LOSS, std::move(origin), std::move(creation)), table_(static_cast<const kdh_loss*>(vtable())) {
   if (!KDHOST_OFFERS(table_, compute))
     throw broken("create", "the table of functions has no 'compute'", "a complete table");
-  call_.collect(&terms_, nullptr, nullptr);
+  want_terms(true);
 }
 
 at::Tensor LossInstance::compute(const CallSettings& settings) { return compute(no_parts_, settings); }

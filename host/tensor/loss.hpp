@@ -24,8 +24,11 @@ class LossInstance : public Instance {
   /// For losses without parts.
   at::Tensor compute(const CallSettings& settings);
 
-  /// Sub-terms that the last compute named, for reports.
+  /// Sub-terms that the last compute named, for reports, with their history.
   const Outputs& terms() const { return terms_; }
+  /// Whether compute keeps them; it does unless told. Losses ask before they compute what is only for reports, so
+  /// training wants them at the steps that it logs.
+  void want_terms(bool on) { call_.collect(&terms_, on ? nullptr : &no_terms_, nullptr); }
 
  private:
   at::Tensor call(Parts& parts, const CallSettings& settings);
@@ -34,6 +37,7 @@ class LossInstance : public Instance {
   Parts no_parts_;
   Call call_;
   Outputs terms_;
+  Wants no_terms_{std::vector<std::string>()};
   bool remembers_ = false;
   const kdh_loss* table_ = nullptr;
 };

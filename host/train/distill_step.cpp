@@ -16,9 +16,10 @@ DistillStep::DistillStep(Assembly& assembly, Feed& feed, Learner& learner, int64
     : assembly_(assembly), feed_(feed), learner_(learner), seed_(seed), outputs_(1 + assembly.teachers().size()) {}
 
 StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t random_step, int64_t pass,
-                            int64_t first, int64_t count) {
+                            int64_t first, int64_t count, bool names) {
   StepReport report;
   report.values.resize(stage.terms.size());
+  if (names) report.named.resize(stage.terms.size());
   int64_t samples = 0;
   if (count > 1)
     for (int64_t i = 0; i < count; ++i) samples += feed_.at(pass, first + i).batch.size();
@@ -39,9 +40,14 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
     for (std::size_t k = 0; k < stage.terms.size(); ++k) {  // 7: losses in file order
       Term& term = stage.terms[k];
       if (term.weight == 0.0) continue;
+      term.loss->want_terms(names);
       const at::Tensor value = compute(term, fed, settings);
       if (!value.defined()) continue;
       report.values[k] = value.detach();
+      if (names) {
+        report.named[k].clear();
+        for (const auto& part : term.loss->terms()) report.named[k].emplace_back(part.name, part.value.detach());
+      }
       if (!value.requires_grad()) continue;
       roots.push_back(value);
       weights.push_back(at::full({}, term.weight * share, value.options()));

@@ -21,8 +21,11 @@ struct Learner {
 
 /// The values of one optimizer step, still on the device.
 struct StepReport {
-  std::vector<at::Tensor> values;  ///< by term, detached, of the last micro-batch; undefined: skipped, it saw no label
-  at::Tensor nonfinite;            ///< CUDA: float32 scalar, not 0 when the step was not taken
+  /// By term, detached, of the last micro-batch; undefined: skipped, it saw no label.
+  std::vector<at::Tensor> values;
+  /// By term, what the loss named of its value; likewise. Empty where nobody asked.
+  std::vector<std::vector<std::pair<std::string, at::Tensor>>> named;
+  at::Tensor nonfinite;  ///< CUDA: float32 scalar, not 0 when the step was not taken
 };
 
 class DistillStep {
@@ -31,9 +34,9 @@ class DistillStep {
 
   /// One optimizer step over micro-batches [first, first + count) of a pass. `moment` says where training stands;
   /// `random_step` counts steps through all stages. Error (diverged) on the CPU when a value or gradient is not finite:
-  /// then no weight was changed.
+  /// then no weight was changed. `names`: the losses are asked for the parts of their values, for the log.
   StepReport run(StagePlan& stage, const kdh_moment& moment, int64_t random_step, int64_t pass, int64_t first,
-                 int64_t count);
+                 int64_t count, bool names);
 
  private:
   void forward_models(StagePlan& stage, const FedBatch& fed, const CallSettings& settings);

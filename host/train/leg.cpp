@@ -194,15 +194,16 @@ void Leg::take_step() {
   const int64_t first = (progress_.total_steps % per_pass) * accumulate;
   const kdh_moment now = moment();
   plan.schedules.apply(now);
+  const bool ends = progress_.step + 1 == plan.steps;
+  const bool logs = (progress_.total_steps + 1) % e.train.log_steps.value == 0 || ends;
   const StepReport report =
-      step_.run(plan, now, progress_.total_steps, pass, first, std::min(accumulate, batches - first));
+      step_.run(plan, now, progress_.total_steps, pass, first, std::min(accumulate, batches - first), logs);
   ++progress_.step;
   ++progress_.total_steps;
   if (first_step_seconds_ == 0.0) first_step_seconds_ = process_seconds();
   if (report.nonfinite.defined())
     nonfinite_ = nonfinite_.defined() ? at::maximum(nonfinite_, report.nonfinite) : report.nonfinite;
-  const bool ends = progress_.step == plan.steps;
-  if (progress_.total_steps % e.train.log_steps.value == 0 || ends) {
+  if (logs) {
     if (nonfinite_.defined() && nonfinite_.item<float>() != 0.0f)
       throw Error(Exit::diverged,
                   Message{plan.terms.empty() ? Place() : plan.terms.front().place,
@@ -234,6 +235,8 @@ void Leg::log_step(const StepReport& report, double seconds) {
     }
     const double v = report.values[i].item<double>();
     term = {{"value", v}, {"weighted", v * plan.terms[i].weight}};
+    for (const auto& [name, part] : report.named[i])
+      if (part.numel() == 1) term["parts"][name] = part.item<double>();
   }
   for (const auto& [target, value] : plan.schedules.values()) line["schedules"][target] = value;
   const auto done = static_cast<double>(progress_.total_steps - started_step_);

@@ -146,6 +146,15 @@ inline void pool_to_smaller(Tensor& a, Tensor& b) {
 /// Running sum over taps: the first value itself, then added to.
 inline void accumulate(Tensor& sum, const Tensor& value) { sum = sum ? sum + value : value; }
 
+/// Names a part of the value for reports where somebody wants it. A part that is a tensor anyway goes to c.report.
+inline void report_number(const Call& c, std::string_view name, double value) {
+  if (c.wants(name)) c.report(name, Tensor::of<double>({value}, {}));
+}
+/// What one of several taps adds to the value.
+inline void report_tap(const Call& c, std::size_t taps, std::size_t tap, const Tensor& value) {
+  if (taps > 1) c.report("tap." + std::to_string(tap), value);
+}
+
 /// Says once in the life of an instance that a batch cannot carry the relation, so that its value is 0.
 class WarnOnce {
  public:

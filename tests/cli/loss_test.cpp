@@ -3,24 +3,10 @@
 #include <ATen/ATen.h>
 
 #include "base/text.hpp"
-#include "cli/program.hpp"
-#include "tensor/safetensors.hpp"
+#include "cli/loss_files.hpp"
 
 using namespace kdhost;
 using namespace kdhost::test;
-
-namespace {
-
-void save(const Program& p, const std::string& name, const std::vector<NamedTensor>& tensors) {
-  write_safetensors(p / name, tensors, {}, false);
-}
-
-at::Tensor pattern(at::IntArrayRef sizes, double phase, at::ScalarType dtype = at::kDouble) {
-  const std::int64_t n = c10::multiply_integers(sizes);
-  return at::sin(at::arange(n, at::kDouble) * 0.7 + phase).mul(2.0).reshape(sizes).to(dtype);
-}
-
-}  // namespace
 
 TEST_CASE("loss prints the value in 17 digits and writes the student's gradient under the port's name") {
   const Program p;
@@ -79,6 +65,35 @@ TEST_CASE("a part of the wrong shape is named") {
   CHECK(answer.exit == 4);
   CHECK(contains(answer.err, "regressor0.linear.weight"));
   CHECK(contains(answer.err, "[2, 3]"));
+}
+
+TEST_CASE("logits of several teachers are numbered, and one that is numbered is one teacher") {
+  const Program p;
+  const at::Tensor student = pattern({4, 3}, 0.2), first = pattern({4, 3}, 0.9), second = pattern({4, 3}, 2.3);
+  save(p, "two.safetensors", {{"student.logits", student}, {"teacher.logits.0", first}, {"teacher.logits.1", second}});
+  save(p, "one.safetensors", {{"student.logits", student}, {"teacher.logits.0", first}});
+  const auto kl = [&](const at::Tensor& teacher) {
+    return at::kl_div(at::log_softmax(student / 4.0, 1), teacher, at::Reduction::Sum).item<double>() * 16.0 / 4.0;
+  };
+  const at::Tensor mixed = (at::softmax(first / 4.0, 1) + at::softmax(second / 4.0, 1)) / 2;
+  CHECK(std::stod(p.kdhost("loss kdhost.kd --inputs two.safetensors --set 'combine=\"mean_probabilities\"'").out) ==
+        Approx(kl(mixed)).epsilon(1e-12));
+  CHECK(std::stod(p.kdhost("loss kdhost.kd --inputs one.safetensors").out) ==
+        Approx(kl(at::softmax(first / 4.0, 1))).epsilon(1e-12));
+}
+
+TEST_CASE("loss prints what a loss names of its value, and so does its JSON") {
+  const Program p;
+  save(p, "in.safetensors",
+       {{"student.logits", pattern({3, 4}, 0.0)},
+        {"teacher.logits", pattern({3, 4}, 1.0)},
+        {"batch.label", at::tensor({0, 3, 1}, at::kLong)}});
+  const auto json = p.kdhost("loss kdhost.dkd --inputs in.safetensors --set beta=3 --json").json();
+  const double tckd = json["terms"]["tckd"], nckd = json["terms"]["nckd"];
+  CHECK(json["value"].get<double>() == Approx(tckd + 3 * nckd).epsilon(1e-13));
+  CHECK(tckd > 0);
+  CHECK(p.kdhost("loss kdhost.dkd --inputs in.safetensors --set beta=3").out ==
+        digits17(json["value"]) + "\ntckd " + digits17(tckd) + "\nnckd " + digits17(nckd) + "\n");
 }
 
 TEST_CASE("a tensor that the loss needs and the file has not is named, with what the file holds") {

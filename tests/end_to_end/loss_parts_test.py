@@ -159,6 +159,17 @@ with Folder() as folder:
         name = "loss." + use.split(".")[1] + "/"
         if not any(t.startswith(name) for t in whole):
             fail(f"{use} has no parts in the checkpoint")
+    for line in log_lines(folder / "whole/metrics.jsonl"):
+        # What kdhost.byot names of its value is without the weights of its parameters.
+        term = line.get("terms", {}).get("byot")
+        if not term:
+            continue
+        parts_of_value = {"label": 0.7, "kd": 0.3, "feature": 0.03}
+        if term.get("parts", {}).keys() != parts_of_value.keys():
+            fail(f"the log does not have the parts of kdhost.byot: {term}")
+        total = sum(weight * term["parts"][name] for name, weight in parts_of_value.items())
+        if abs(total - term["value"]) > 1e-5 * abs(term["value"]):
+            fail(f"the logged parts of kdhost.byot make {total}: {term}")
     print(f"{len(TERMS)} losses with {len(parts(folder / 'whole/seed-1/last.ckpt'))} parts in the checkpoint")
 
     # Killed in the first stage, at its end, and in the second.

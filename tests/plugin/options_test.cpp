@@ -45,6 +45,15 @@ TEST_CASE("every option of every command is understood") {
   CHECK(loss.inputs == "i");
   CHECK(loss.grads == "g");
   CHECK(loss.sets == std::vector<std::string>{"temperature=4"});
+  CHECK_FALSE(loss.other_loss);
+  const Options two = parse_options({"loss", "a.b", "--inputs", "i", "--state", "s", "--seed", "4", "--compare", "c.d",
+                                     "--other-set", "x=1", "--other-inputs", "j", "--other-state", "t"});
+  CHECK(two.state == "s");
+  CHECK(two.seed == 4);
+  CHECK(two.other_loss == "c.d");
+  CHECK(two.other_sets == std::vector<std::string>{"x=1"});
+  CHECK(two.other_inputs == "j");
+  CHECK(two.other_state == "t");
   CHECK(parse_options({"eval", "r", "--which", "last", "--seed", "3"}).which == Which::last);
   CHECK(parse_options({"eval", "r", "--seed", "3"}).seed == 3);
   CHECK(parse_options({"eval", "r"}).split == EvalSplit::test);
@@ -174,6 +183,13 @@ TEST_CASE("a mistake on the command line is exit 2 with what to write") {
         "exit 2: kdhost loss: --inputs FILE.safetensors is missing.\n"
         "  Example: kdhost loss kdhost.kd --inputs in.safetensors --set temperature=4 "
         "--grads out.safetensors");
+  CHECK(refusal({"loss", "kdhost.kd", "--inputs", "i", "--other-inputs", "j"}) ==
+        "exit 2: kdhost loss: --other-inputs is given without --compare.\n"
+        "  Expected --compare OTHER beside it. Example: kdhost loss kdhost.sp --inputs in.safetensors --compare "
+        "kdhost.sp --other-set 'variant=\"torchdistill\"'");
+  CHECK(refusal({"loss", "kdhost.kd", "--inputs", "i", "--compare", "kdhost.kd", "--other-set", "temperature"}) ==
+        "exit 2: kdhost loss: --other-set is 'temperature'.\n"
+        "  Expected KEY=VALUE. See `kdhost loss --help`.");
   CHECK(refusal({"a.toml", "--device"}) ==
         "exit 2: kdhost run: --device: 1 required DEVICE missing.\n"
         "  See `kdhost run --help`.");

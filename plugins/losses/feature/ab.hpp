@@ -24,7 +24,8 @@ struct ActivationBoundaries final : Loss {
         "On maps before their ReLU: sum of (s + m)^2 where s > -m and t <= 0, and of (s - m)^2 where s <= m and t > "
         "0, divided by N. variant = \"repdistiller\" multiplies by 3/1000 and by 2^(i - L + 1) for tap i of L; "
         "\"torchdistill\" by nothing (333 times larger for the last tap). adaptor = \"auto\" trains FitNet's "
-        "regressor without ReLU where shapes differ. Not 0 at equality: neurons within the margin count. Published "
+        "regressor without ReLU where shapes differ. Not 0 at equality: neurons within the margin count. Several taps: "
+        "reports what each adds (tap.0 ...). Published "
         "as a first [[stage]] with this loss alone.");
     s.recipe(
         "[[stage]]\nname = \"boundaries\"\nepochs = 30\n[[stage.loss]]\nuse = \"kdhost.ab\"\n"
@@ -61,6 +62,7 @@ struct ActivationBoundaries final : Loss {
       Tensor value = square(missing).sum() / static_cast<double>(p.student.size(0));
       if (weighted_)
         value = value * std::ldexp(3.0 / 1000.0, static_cast<int>(p.index + 1) - static_cast<int>(taps.size()));
+      report_tap(c, taps.size(), p.index, value);
       accumulate(sum, value);
     }
     return sum;

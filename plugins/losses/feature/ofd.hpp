@@ -28,7 +28,8 @@ struct FeatureOverhaul final : Loss {
         "1). The margin m_c <= 0 of a channel is the mean negative response behind the teacher's batch norm (weight w, "
         "bias b): b - |w| phi(b/|w|) / Phi(-b/|w|), or -3|w| where Phi(-b/|w|) <= 0.001. adaptor = \"auto\" trains a "
         "1x1 convolution with batch norm on the student. variant = \"mmrazor\": each tap divided by 1000, no weights. "
-        "If sizes differ the teacher's map is average-pooled to the student's. The teacher runs with the statistics "
+        "If sizes differ the teacher's map is average-pooled to the student's. Several taps: reports what each adds "
+        "(tap.0 ...). The teacher runs with the statistics "
         "of the batch (training mode), for every loss that sees it.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.ofd\"\nweight = 0.001\n[loss.inputs]\n"
@@ -69,10 +70,11 @@ struct FeatureOverhaul final : Loss {
       if (p.teacher.size(2) != h || p.teacher.size(3) != w) p.teacher = adaptive_avg_pool2d(p.teacher, {h, w});
       const Tensor target = maximum(p.teacher, margins[p.index]);
       const Tensor counts = (p.student > target) | (target > 0.0);
-      const Tensor value =
-          square(where(counts, p.student - target, 0.0)).sum() / static_cast<double>(p.student.size(0));
+      Tensor value = square(where(counts, p.student - target, 0.0)).sum() / static_cast<double>(p.student.size(0));
       const int from_last = static_cast<int>(taps.size() - 1 - p.index);
-      accumulate(sum, mmrazor_ ? value / 1000.0 : value * std::ldexp(1.0, -from_last));
+      value = mmrazor_ ? value / 1000.0 : value * std::ldexp(1.0, -from_last);
+      report_tap(c, taps.size(), p.index, value);
+      accumulate(sum, value);
     }
     return sum;
   }

@@ -29,7 +29,9 @@ struct KnowledgeReview final : Loss {
         "order of use; summed over taps. adaptor = \"auto\" fuses the student's taps from the deepest to the "
         "shallowest (1x1 convolution, gate between own and carried features, 3x3 convolution to the teacher's "
         "channels); \"none\" compares the taps as they are. List the taps from shallow to deep; a pooled vector [N, D] "
-        "counts as a 1x1 map.");
+        "counts as a 1x1 map. Reports what each tap adds (tap.0 ...) and its mean squares, of the map itself and "
+        "pooled "
+        "(tap.0.map, tap.0.4, tap.0.2, tap.0.1).");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.review\"\nweight = 1.0\n"
         "inputs = { student = [\"layer1\", \"layer2\", \"layer3\", \"embedding\"], teacher = [\"layer1.pre\", "
@@ -72,7 +74,7 @@ struct KnowledgeReview final : Loss {
     Tensor sum;
     for (const TapPair& p : taps) {
       need_equal_shapes(p, "; set adaptor = \"auto\"");
-      accumulate(sum, hierarchical(p.student, p.teacher));
+      accumulate(sum, hierarchical(c, p, taps.size()));
     }
     return sum;
   }
@@ -109,16 +111,23 @@ struct KnowledgeReview final : Loss {
     }
   }
 
-  static Tensor hierarchical(const Tensor& s, const Tensor& t) {
+  static Tensor hierarchical(const Call& c, const TapPair& p, std::size_t taps) {
+    const Tensor &s = p.student, &t = p.teacher;
+    const std::string levels = "tap." + std::to_string(p.index) + ".";
     Tensor value = squared_difference(s, t);
+    c.report(levels + "map", value);
     double weight = 1.0, total = 1.0;
     for (const std::int64_t level : {4, 2, 1}) {
       if (level >= s.size(2)) continue;
       weight /= 2;
       total += weight;
-      value = value + mse_loss(adaptive_avg_pool2d(s, level), adaptive_avg_pool2d(t, level)) * weight;
+      const Tensor pooled = mse_loss(adaptive_avg_pool2d(s, level), adaptive_avg_pool2d(t, level));
+      c.report(levels + std::to_string(level), pooled);
+      value = value + pooled * weight;
     }
-    return value / total;
+    value = value / total;
+    report_tap(c, taps, p.index, value);
+    return value;
   }
 
   std::vector<Fusion> fusions_;

@@ -23,7 +23,8 @@ struct VariationalInformation final : Loss {
     s.details(
         "mean((mu - f_t)^2 / v_c + log v_c) / 2, summed over taps; v_c = log(1 + e^alpha_c) + eps is trained for each "
         "channel of the teacher. adaptor = \"auto\" makes mu by three 1x1 convolutions (no bias) with ReLU between; "
-        "\"none\": mu = f_s. The larger map is average-pooled to the smaller one. Not 0 at equality: (log v) / 2.");
+        "\"none\": mu = f_s. The larger map is average-pooled to the smaller one. Not 0 at equality: (log v) / 2. "
+        "Reports the sub-terms error and log_variance, each with its half.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.vid\"\nweight = 1.0\n"
         "inputs = { student = [\"layer1\", \"layer2\", \"layer3\"], teacher = [\"layer1\", \"layer2\", \"layer3\"] "
@@ -61,7 +62,7 @@ struct VariationalInformation final : Loss {
   }
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    Tensor error, spread;
     for (TapPair& p : tap_pairs(c)) {
       need_maps(p);
       pool_to_smaller(p.student, p.teacher);
@@ -73,9 +74,12 @@ struct VariationalInformation final : Loss {
       const Tensor alpha = c.part(tap.alpha);
       const Tensor variance = logaddexp(alpha, zeros_like(alpha)) + eps_;
       const Tensor squares = square(p.student - p.teacher).mean({0, 2, 3});  // of each channel
-      accumulate(sum, (squares / variance + log(variance)).mean() * 0.5);
+      accumulate(error, (squares / variance).mean() * 0.5);
+      accumulate(spread, log(variance).mean() * 0.5);
     }
-    return sum;
+    c.report("error", error);
+    c.report("log_variance", spread);
+    return error + spread;
   }
 
  private:

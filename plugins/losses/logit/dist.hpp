@@ -47,18 +47,22 @@ class DistOfLogits {
     if (z.classes() == 2)
       warn_two_("with two classes the correlation within a sample is always +-1: it says only which class is larger");
     if (fits_row_kernel(z.student) && fits_row_kernel(z.teacher))
-      return z.student.dtype() == Dtype::f32 ? by_rows<float>(name, z, temperature, beta, gamma)
-                                             : by_rows<double>(name, z, temperature, beta, gamma);
+      return z.student.dtype() == Dtype::f32 ? by_rows<float>(name, c, z, temperature, beta, gamma)
+                                             : by_rows<double>(name, c, z, temperature, beta, gamma);
+    const double squared = temperature * temperature;
     const Tensor p_s = softmax(z.student / temperature, 1);
     const Tensor p_t = softmax(z.teacher / temperature, 1);
-    const Tensor rows = (1.0 - correlation(p_s, p_t, 1, clamped_).mean()) * beta;
-    const Tensor columns = (1.0 - correlation(p_s, p_t, 0, clamped_).mean()) * gamma;
-    return (rows + columns) * (temperature * temperature);
+    const Tensor inter = (1.0 - correlation(p_s, p_t, 1, clamped_).mean()) * squared;
+    const Tensor intra = (1.0 - correlation(p_s, p_t, 0, clamped_).mean()) * squared;
+    c.report("inter", inter);
+    c.report("intra", intra);
+    return inter * beta + intra * gamma;
   }
 
  private:
   template <class T>
-  Tensor by_rows(std::string_view name, const LogitPair& z, double temperature, double beta, double gamma) const {
+  Tensor by_rows(std::string_view name, const Call& c, const LogitPair& z, double temperature, double beta,
+                 double gamma) const {
     const std::int64_t n = z.student.size(0), classes = z.classes();
     const bool wants_gradient = grad_enabled() && z.student.requires_grad();
     const auto like_logits = [&] { return Tensor::empty(z.student.shape(), z.student.dtype(), z.student); };
@@ -86,6 +90,11 @@ class DistOfLogits {
     if (wants_gradient)
       parallel_for(n, row_grain(classes),
                    [&](std::int64_t from, std::int64_t to) { dist_gradient_rows(work, from, to); });
+    const auto apart = [&](const std::vector<double>& rho) {
+      return squared * (1.0 - std::accumulate(rho.begin(), rho.end(), 0.0) / static_cast<double>(rho.size()));
+    };
+    report_number(c, "inter", apart(rows));
+    report_number(c, "intra", apart(columns));
     double value = squared * (beta + gamma);
     for (const double rho : rows) value += row_scale * rho;
     for (const double rho : columns) value += column_scale * rho;
@@ -109,8 +118,9 @@ struct Dist final : Loss {
     s.details(
         "T^2 [beta (1 - mean rho over rows) + gamma (1 - mean rho over columns)] on softmax(z / T). rho = a.b / "
         "(|a||b| + 1e-8), both centred; variant \"torchdistill\" bounds each norm by 1e-8 from below instead. "
-        "Depends on the batch: with one sample the column part is the constant gamma T^2. Several teachers: see "
-        "combine. On the CPU with contiguous logits the gradient is computed together with the value and can be "
+        "Depends on the batch: with one sample the column part is the constant gamma T^2. Reports the sub-terms inter "
+        "(rows) and intra (columns), without beta and gamma. Several teachers: see combine. On the CPU with contiguous "
+        "logits the gradient is computed together with the value and can be "
         "taken once only (create_graph is refused).");
     s.recipe("[[loss]]\nuse = \"kdhost.dist\"\nweight = 1.0\nparams = { beta = 2.0, gamma = 2.0 }\n");
     DistOfLogits::describe(s);

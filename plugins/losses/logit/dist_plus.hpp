@@ -63,7 +63,8 @@ struct DistPlus final : Loss {
         "position) + kappa (1 - mean rho over samples of the maps summed over channels, for each position). Variant "
         "\"torchdistill\" adds the channel term as +rho and bounds norms by 1e-8 from below; it reproduces the "
         "public number. Taps must have the same shape. Depends on the batch: with one sample the parts within "
-        "classes and positions are constants. Several teachers: see combine (logits only).");
+        "classes and positions are constants. Reports the sub-terms inter, intra, channel and spatial, without their "
+        "weights. Several teachers: see combine (logits only).");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.dist_plus\"\nweight = 1.0\nparams = { beta = 2.0, gamma = 2.0 }\n"
         "inputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n");
@@ -80,17 +81,19 @@ struct DistPlus final : Loss {
 
   Tensor compute(const Call& c) override {
     const double iota = c.number("iota"), kappa = c.number("kappa");
-    Tensor sum = dist_.value("kdhost.dist_plus", c);
+    Tensor sum = dist_.value("kdhost.dist_plus", c), of_channels, of_positions;
     for (const TapPair& tap : tap_pairs(c)) {
       need_maps(tap);
       if (tap.student.shape() != tap.teacher.shape()) refuse_pair(tap, "maps of the same shape");
       // Over the channels the published code has the epsilon beside the product of norms in every variant.
       const Tensor channel = CorrelationByHand(1, false)(tap.student, tap.teacher).mean();
-      sum = sum + (as_torchdistill_ ? channel : 1.0 - channel) * iota;
+      accumulate(of_channels, as_torchdistill_ ? channel : 1.0 - channel);
       const Tensor s = tap.student.sum({1}), t = tap.teacher.sum({1});
-      sum = sum + (1.0 - CorrelationByHand(0, as_torchdistill_)(s, t).mean()) * kappa;
+      accumulate(of_positions, 1.0 - CorrelationByHand(0, as_torchdistill_)(s, t).mean());
     }
-    return sum;
+    c.report("channel", of_channels);
+    c.report("spatial", of_positions);
+    return sum + of_channels * iota + of_positions * kappa;
   }
 
  private:

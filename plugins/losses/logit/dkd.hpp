@@ -32,7 +32,8 @@ struct Dkd final : Loss {
         "alpha TCKD + beta NCKD. TCKD: KL of (p_y, 1 - p_y), NCKD: KL of the softmax over the C-1 other logits, both "
         "at T, times T^2, mean over samples. Needs hard labels and at least two classes; with two classes NCKD is "
         "exactly 0. reduction = \"sum\" is N times larger (MMRazor). standardize = true standardises each row of "
-        "logits first. Several teachers: see combine. On the CPU with contiguous logits the gradient is computed "
+        "logits first. Reports the sub-terms tckd and nckd, without their weights. Several teachers: see combine. On "
+        "the CPU with contiguous logits the gradient is computed "
         "together with the value and can be taken once only (create_graph is refused).");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.dkd\"\nweight = 1.0\nparams = { beta = 8.0 }\n\n[[schedule]]\ntarget = "
@@ -58,14 +59,23 @@ struct Dkd final : Loss {
     if (standardized_) z = standardize_(z);
     const double alpha = c.number("alpha"), beta = c.number("beta");
     const double factor = temperature * temperature / (sum_ ? 1.0 : static_cast<double>(n));
-    if (fits_row_kernel(z.student) && fits_row_kernel(z.teacher))
-      return sum_of_label_rows("kdhost.dkd", z, label, {1.0 / temperature, alpha, beta, factor, factor / temperature},
-                               {dkd_rows, dkd_rows});
+    if (fits_row_kernel(z.student) && fits_row_kernel(z.teacher)) {
+      LabelParts sums;
+      LabelRowsOf of{1.0 / temperature, alpha, beta, factor, factor / temperature};
+      if (c.wants("tckd")) of.parts = &sums;
+      const Tensor value = sum_of_label_rows("kdhost.dkd", z, label, of, {dkd_rows, dkd_rows});
+      report_number(c, "tckd", sums.target * factor);
+      report_number(c, "nckd", sums.rest * factor);
+      return value;
+    }
     const OtherClasses others(label, classes);
     const Parts s = parts(z.student / temperature, others), t = parts(z.teacher / temperature, others);
     const Tensor target = exp(t.log_y) * (t.log_y - s.log_y) + exp(t.log_rest) * (t.log_rest - s.log_rest);
     const Tensor rest = exp(t.log_q) * (t.log_q - s.log_q);
-    return (target.sum() * alpha + rest.sum() * beta) * factor;
+    const Tensor tckd = target.sum() * factor, nckd = rest.sum() * factor;
+    c.report("tckd", tckd);
+    c.report("nckd", nckd);
+    return tckd * alpha + nckd * beta;
   }
 
  private:

@@ -65,6 +65,13 @@ KDHOST_INLINE T rest_value(const T* s, const T* t, std::int64_t from, std::int64
 }
 
 template <class T>
+KDHOST_INLINE void keep_parts(const LabelRows<T>& k, std::int64_t row, double target, T rest) {
+  if (!k.target_value) return;
+  k.target_value[row] = target;
+  k.rest_value[row] = static_cast<double>(rest);
+}
+
+template <class T>
 KDHOST_INLINE void dkd_body(const LabelRows<T>& k, std::int64_t begin, std::int64_t end) {
   const std::int64_t n = k.classes;
   const T inv_t = k.inv_temperature;
@@ -81,6 +88,7 @@ KDHOST_INLINE void dkd_body(const LabelRows<T>& k, std::int64_t begin, std::int6
     const T rest =
         rest_value<true>(s, t, 0, y, o_s, o_t, e_t, inv_t) + rest_value<true>(s, t, y + 1, n, o_s, o_t, e_t, inv_t);
     k.value[row] = static_cast<double>(k.target) * target + static_cast<double>(k.rest) * static_cast<double>(rest);
+    keep_parts(k, row, target, rest);
     if (!k.gradient) continue;
     // The binary part moves by the log-odds: 1 for the label, -q_s for each of the others.
     T* g = k.gradient + row * n;
@@ -114,6 +122,7 @@ KDHOST_INLINE void nkd_body(const LabelRows<T>& k, std::int64_t begin, std::int6
     const T rest =
         rest_value<false>(s, t, 0, y, o_s, o_t, e_t, inv_t) + rest_value<false>(s, t, y + 1, n, o_s, o_t, e_t, inv_t);
     k.value[row] = static_cast<double>(k.target) * target + static_cast<double>(k.rest) * static_cast<double>(rest);
+    keep_parts(k, row, target, rest);
     if (!k.gradient) continue;
     T* g = k.gradient + row * n;
     const T odds = -k.gradient_scale * k.target * static_cast<T>(p_ty * b_s.no);

@@ -7,6 +7,8 @@
 #include "../loss_inputs.hpp"
 #include "../softmax_rows.hpp"
 
+#include <numeric>
+
 namespace kdhost::plugins {
 
 template <class T>
@@ -20,9 +22,11 @@ struct LabelRows {
   T target;  ///< weight of the part of the label's class
   T rest;    ///< weight of the part of the others
   T gradient_scale;
-  T* mark = nullptr;        ///< one a row, of the kernel that says so
-  T* gradient = nullptr;    ///< null when nobody wants it
-  double* value = nullptr;  ///< of each row, unscaled
+  T* mark = nullptr;               ///< one a row, of the kernel that says so
+  T* gradient = nullptr;           ///< null when nobody wants it
+  double* value = nullptr;         ///< of each row, unscaled
+  double* target_value = nullptr;  ///< of dkd and nkd: its two parts without their weights; null when nobody wants them
+  double* rest_value = nullptr;
 };
 
 /// target * KL of (p_y, 1 - p_y) + rest * KL of the others' softmax, both at T. Gradients with respect to z / T.
@@ -46,11 +50,17 @@ void gated_rows(const LabelRows<double>& k, std::int64_t begin, std::int64_t end
 using RunLabelRows = std::pair<void (*)(const LabelRows<float>&, std::int64_t, std::int64_t),
                                void (*)(const LabelRows<double>&, std::int64_t, std::int64_t)>;
 
+/// Sums over rows of the two parts, without weights and factor.
+struct LabelParts {
+  double target = 0, rest = 0;
+};
+
 struct LabelRowsOf {
   double inv_temperature = 1, target = 1, rest = 1;
-  double factor = 1;           ///< of the sum over rows
-  double gradient_factor = 1;  ///< of the gradient
-  Tensor mark{};               ///< [N], filled where given
+  double factor = 1;            ///< of the sum over rows
+  double gradient_factor = 1;   ///< of the gradient
+  Tensor mark{};                ///< [N], filled where given
+  LabelParts* parts = nullptr;  ///< likewise
 };
 
 /// factor * sum over rows; both sides fit the row kernels.
@@ -69,7 +79,15 @@ inline Tensor sum_of_label_rows(std::string_view name, const LogitPair& z, const
     rows.rest = static_cast<T>(of.rest);
     rows.gradient_scale = static_cast<T>(of.gradient_factor);
     if (of.mark) rows.mark = of.mark.template mutable_data<T>();
-    return sum_of_rows<T>(name, z.student, of.factor, rows, kernel);
+    std::vector<double> target(of.parts ? static_cast<std::size_t>(z.student.size(0)) : 0), rest(target.size());
+    if (of.parts) {
+      rows.target_value = target.data();
+      rows.rest_value = rest.data();
+    }
+    const Tensor value = sum_of_rows<T>(name, z.student, of.factor, rows, kernel);
+    if (of.parts)
+      *of.parts = {std::accumulate(target.begin(), target.end(), 0.0), std::accumulate(rest.begin(), rest.end(), 0.0)};
+    return value;
   };
   return z.student.dtype() == Dtype::f32 ? by_rows(float{}, run.first) : by_rows(double{}, run.second);
 }

@@ -23,7 +23,8 @@ struct Nkd final : Loss {
     s.details(
         "-mean_i p_t,y log p_s,y at T = 1, plus gamma T^2 mean_i (-sum_{c != y} q_t log q_s), q = softmax over the "
         "C-1 other logits at T. Cross-entropy form by definition: not 0 at equality. Needs hard labels and at least "
-        "two classes; with two the second part is exactly 0. Several teachers: see combine (probabilities are mixed "
+        "two classes; with two the second part is exactly 0. Reports the sub-terms target and others, the latter "
+        "without gamma. Several teachers: see combine (probabilities are mixed "
         "at T).");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.cross_entropy\"\nweight = 1.0\n\n"
@@ -42,15 +43,24 @@ struct Nkd final : Loss {
     const std::int64_t classes = z.classes();
     const Tensor label = hard_labels(c, z.student.size(0), classes);
     const double per_sample = 1.0 / static_cast<double>(z.student.size(0));
-    const double rest = c.number("gamma") * temperature * temperature;
-    if (fits_row_kernel(z.student) && fits_row_kernel(z.teacher))
-      return sum_of_label_rows("kdhost.nkd", z, label, {1.0 / temperature, 1.0, rest, per_sample, per_sample},
-                               {nkd_rows, nkd_rows});
+    const double gamma = c.number("gamma"), squared = temperature * temperature;
+    if (fits_row_kernel(z.student) && fits_row_kernel(z.teacher)) {
+      LabelParts sums;
+      LabelRowsOf of{1.0 / temperature, 1.0, gamma * squared, per_sample, per_sample};
+      if (c.wants("target")) of.parts = &sums;
+      const Tensor value = sum_of_label_rows("kdhost.nkd", z, label, of, {nkd_rows, nkd_rows});
+      report_number(c, "target", sums.target * per_sample);
+      report_number(c, "others", sums.rest * squared * per_sample);
+      return value;
+    }
     const OtherClasses of(label, classes);
     const Tensor target = -(exp(of.label_of(log_softmax(z.teacher, 1))) * of.label_of(log_softmax(z.student, 1)));
     const Tensor q_t = softmax(of.others_of(z.teacher) / temperature, 1);
     const Tensor others = -(q_t * log_softmax(of.others_of(z.student) / temperature, 1));
-    return (target.sum() + others.sum() * rest) * per_sample;
+    const Tensor of_target = target.sum() * per_sample, of_others = others.sum() * (squared * per_sample);
+    c.report("target", of_target);
+    c.report("others", of_others);
+    return of_target + of_others * gamma;
   }
 
  private:

@@ -31,7 +31,8 @@ struct Uskd final : Loss {
         "others with 1/rank, ranked by student and an extra head together; plus mu * cross-entropy of that head with "
         "the label smoothed by 0.1. Targets carry no gradient. Variant \"author\" ranks the label too and adds log s "
         "instead of s. The head (linear, on student.features) is trained with the loss and is no part of the "
-        "student. Needs hard labels and at least two classes; stands beside a kdhost.cross_entropy of weight 1.");
+        "student. Reports the sub-terms target, others and head, without their weights. Needs hard labels and at "
+        "least two classes; stands beside a kdhost.cross_entropy of weight 1.");
     s.recipe("[[loss]]\nuse = \"kdhost.uskd\"\nweight = 1.0\ninputs = { \"student.features\" = \"layer3\" }\n");
     s.number("alpha", 1.0).at_least(0.0).doc("weight of the label's class").schedulable();
     s.number("beta", 0.1).at_least(0.0).doc("weight of the other classes").schedulable();
@@ -62,6 +63,9 @@ struct Uskd final : Loss {
     const Tensor others =
         -(zipf(of, log_s.detach(), log_w.detach()) * log_q).sum() * (1.0 / static_cast<double>(samples));
     const Tensor weak = -(of.label_of(log_w) * 0.9 + log_w.mean({1}, true) * 0.1).mean();
+    c.report("target", target);
+    c.report("others", others);
+    c.report("head", weak);
     return target * c.number("alpha") + others * c.number("beta") + weak * c.number("mu");
   }
 

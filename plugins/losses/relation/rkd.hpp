@@ -29,7 +29,9 @@ struct RelationalKd final : Loss {
         "their mean, A the "
         "cosines at each sample between the directions to two others. variant = \"mmrazor\" scales embeddings to unit "
         "length first. "
-        "Widths may differ. Batches of one or two samples give 0. A part whose weight is 0 is not computed. The angle "
+        "Widths may differ. Batches of one or two samples give 0. A part whose weight is 0 is not computed. Reports "
+        "the "
+        "sub-terms distance and angle, without their weights. The angle "
         "part's gradient "
         "can be taken once only (create_graph is refused).");
     s.recipe(
@@ -47,6 +49,7 @@ struct RelationalKd final : Loss {
   Tensor compute(const Call& c) override {
     const double distance_weight = c.number("distance_weight"), angle_weight = c.number("angle_weight");
     Tensor sum;
+    Parts parts;
     for (const TapPair& p : tap_pairs(c)) {
       Tensor s = p.student.reshape({p.student.size(0), -1});
       Tensor t = p.teacher.reshape({p.teacher.size(0), -1});
@@ -63,25 +66,42 @@ struct RelationalKd final : Loss {
       t = t.contiguous();
       if (fits_row_kernel(s)) {
         const RkdWeights weights{distance_weight, angle_weight};
-        accumulate(sum, on_cpu(s, t, weights));
+        accumulate(sum, on_cpu(c, s, t, weights, parts));
         continue;
       }
-      Tensor value;
-      if (distance_weight > 0) value = smooth_l1_loss(distances(s), distances(t)) * distance_weight;
-      if (angle_weight > 0) accumulate(value, angles(s, t) * angle_weight);
-      accumulate(sum, value);
+      if (distance_weight > 0) {
+        const Tensor value = smooth_l1_loss(distances(s), distances(t));
+        accumulate(parts.distance, value);
+        accumulate(sum, value * distance_weight);
+      }
+      if (angle_weight > 0) {
+        const Tensor value = angles(s, t);
+        accumulate(parts.angle, value);
+        accumulate(sum, value * angle_weight);
+      }
     }
+    if (parts.distance) c.report("distance", parts.distance);
+    if (parts.angle) c.report("angle", parts.angle);
     return sum;
   }
 
  private:
-  static Tensor on_cpu(const Tensor& s, const Tensor& t, RkdWeights weights) {
+  /// Without their weights, for reports.
+  struct Parts {
+    Tensor distance, angle;
+  };
+
+  static Tensor on_cpu(const Call& c, const Tensor& s, const Tensor& t, RkdWeights weights, Parts& parts) {
     const bool wants_gradient = grad_enabled() && s.requires_grad();
     const std::int64_t n = s.size(0);
-    const RelationResult result =
+    const RkdResult result =
         s.dtype() == Dtype::f32
             ? rkd_relations(s.data<float>(), s.size(1), t.data<float>(), t.size(1), n, weights, wants_gradient)
             : rkd_relations(s.data<double>(), s.size(1), t.data<double>(), t.size(1), n, weights, wants_gradient);
+    if (c.wants("distance")) {
+      if (weights.distance > 0) accumulate(parts.distance, Tensor::of<double>({result.distance}, {}));
+      if (weights.angle > 0) accumulate(parts.angle, Tensor::of<double>({result.angle}, {}));
+    }
     return relation_value("kdhost.rkd", s, result, /*centred=*/true);
   }
 

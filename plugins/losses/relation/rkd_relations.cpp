@@ -135,7 +135,7 @@ Distances distances_of(const Side& side) {
 
 double clamped(double d) { return d > 1.0 ? 1.0 : d < -1.0 ? -1.0 : d; }
 
-void add_distances(const Side& student, const Side& teacher, double weight, RelationResult& result) {
+void add_distances(const Side& student, const Side& teacher, double weight, RkdResult& result) {
   const std::int64_t n = student.n;
   const auto entries = static_cast<double>(n * n);
   const Distances s = distances_of(student), t = distances_of(teacher);
@@ -145,6 +145,7 @@ void add_distances(const Side& student, const Side& teacher, double weight, Rela
     value += w * (d - 0.5 * w);
     through_mean += w * s.scaled[at];
   }
+  result.distance = value / entries;
   result.value += weight * value / entries;
   if (result.pull.empty()) return;
   through_mean /= static_cast<double>(n * (n - 1));
@@ -160,10 +161,11 @@ void add_distances(const Side& student, const Side& teacher, double weight, Rela
     }
 }
 
-void add_angles(const Side& student, const Side& teacher, double weight, RelationResult& result) {
+void add_angles(const Side& student, const Side& teacher, double weight, RkdResult& result) {
   const std::int64_t n = student.n;
   const bool wants_gradient = !result.pull.empty();
-  const double share = weight / (static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n));
+  const double entries = static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(n);
+  const double share = weight / entries;
   const std::size_t matrix = wants_gradient ? index_of(n * n) : 0;
   Numbers values(index_of(n)), pull(matrix, 0.0), pulled(matrix), along(matrix);
   const AngleRows work{n,
@@ -176,7 +178,10 @@ void add_angles(const Side& student, const Side& teacher, double weight, Relatio
                        pulled.data(),
                        along.data()};
   parallel_for(n, grain(n * n), [&](std::int64_t begin, std::int64_t end) { angles(work, begin, end); });
-  for (const double v : values) result.value += share * v;
+  for (const double v : values) {
+    result.angle += v / entries;
+    result.value += share * v;
+  }
   if (!wants_gradient) return;
   // A_ijk is symmetric in j and k, so v_ij receives sum_k 2 share w v_ik, of which only the part across v_ij counts:
   // g_ij = sum_k P_ijk (e_k - e_i) - S_ij (e_j - e_i). It goes to sample j, and its negative to the anchor i.
@@ -193,10 +198,10 @@ void add_angles(const Side& student, const Side& teacher, double weight, Relatio
 }
 
 template <class T>
-RelationResult relations(const T* student, std::int64_t student_width, const T* teacher, std::int64_t teacher_width,
-                         std::int64_t n, RkdWeights weights, bool wants_gradient) {
+RkdResult relations(const T* student, std::int64_t student_width, const T* teacher, std::int64_t teacher_width,
+                    std::int64_t n, RkdWeights weights, bool wants_gradient) {
   const Side s = side_of(student, student_width, n), t = side_of(teacher, teacher_width, n);
-  RelationResult result;
+  RkdResult result;
   if (wants_gradient) result.pull.assign(index_of(n * n), 0.0);
   if (weights.distance > 0) add_distances(s, t, weights.distance, result);
   if (weights.angle > 0) add_angles(s, t, weights.angle, result);
@@ -205,12 +210,12 @@ RelationResult relations(const T* student, std::int64_t student_width, const T* 
 
 }  // namespace
 
-RelationResult rkd_relations(const float* student, std::int64_t student_width, const float* teacher,
-                             std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient) {
+RkdResult rkd_relations(const float* student, std::int64_t student_width, const float* teacher,
+                        std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient) {
   return relations(student, student_width, teacher, teacher_width, n, weights, wants_gradient);
 }
-RelationResult rkd_relations(const double* student, std::int64_t student_width, const double* teacher,
-                             std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient) {
+RkdResult rkd_relations(const double* student, std::int64_t student_width, const double* teacher,
+                        std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient) {
   return relations(student, student_width, teacher, teacher_width, n, weights, wants_gradient);
 }
 

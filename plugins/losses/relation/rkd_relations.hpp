@@ -13,10 +13,14 @@ struct RkdWeights {
   double distance, angle;
 };
 
+struct RkdResult : RelationResult {
+  double distance = 0, angle = 0;  ///< the two parts without their weights; 0 where not computed
+};
+
 /// Rows without gaps, n >= 2. In float64 whatever T is: differences of products cancel.
-RelationResult rkd_relations(const float* student, std::int64_t student_width, const float* teacher,
-                             std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient);
-RelationResult rkd_relations(const double* student, std::int64_t student_width, const double* teacher,
-                             std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient);
+RkdResult rkd_relations(const float* student, std::int64_t student_width, const float* teacher,
+                        std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient);
+RkdResult rkd_relations(const double* student, std::int64_t student_width, const double* teacher,
+                        std::int64_t teacher_width, std::int64_t n, RkdWeights weights, bool wants_gradient);
 
 }  // namespace kdhost::plugins
