@@ -16,9 +16,9 @@ using schema_builder::Added;
 using schema_builder::Codec;
 using schema_builder::Table;
 
-// A member as a function from struct to reference; works for nested members where a member pointer would not.
+// A member as a function from its struct to a reference; works for nested members where a member pointer would not.
 #define KDHOST_MEMBER(Struct, member) \
-  [](Struct & s) -> auto& { return s.member; }
+  [](void* s) -> auto& { return static_cast<Struct*>(s)->member; }
 
 // Larger counts would overflow products such as batch * steps; no experiment comes near.
 constexpr double kLargeCount = 1e12;
@@ -139,8 +139,10 @@ const TableSchema& loss_schema() {
         .absent("the last part of the id");
     t.key("weight", KDHOST_MEMBER(LossTerm, weight), "Factor of the term in the sum.");
     t.key("enabled", KDHOST_MEMBER(LossTerm, enabled), "False leaves the term out.");
-    t.key("inputs", KDHOST_MEMBER(LossTerm, inputs),
-          "Port or side = tap or list of taps, each [model:]tap; `kdhost inspect` lists the taps.");
+    t.key(
+        "inputs", KDHOST_MEMBER(LossTerm, inputs),
+        "Port or side = tap or list of taps, each [model:]tap; `kdhost inspect` lists the taps. tap@field is that of a "
+        "forward in which the model sees another field of the batch in place of its input.");
     return t.take();
   }();
   return schema;

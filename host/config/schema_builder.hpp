@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <memory>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -165,150 +166,170 @@ class Added {
   Added& above(double bound) { return key_.least = bound, key_.above_least = true, *this; }
   Added& at_most(double bound) { return key_.most = bound, *this; }
   Added& below(double bound) { return key_.most = bound, key_.below_most = true, *this; }
-  Added& unit(std::string unit) { return key_.unit = std::move(unit), *this; }
+  Added& unit(std::string_view unit) { return key_.unit = unit, *this; }
   Added& required() { return key_.required = true, *this; }
   /// What leaving the key out means.
-  Added& absent(std::string meaning) { return key_.absent = std::move(meaning), *this; }
+  Added& absent(std::string_view meaning) { return key_.absent = meaning, *this; }
   Added& kind(KeyKind kind) { return key_.kind = kind, *this; }
 
  private:
   Key& key_;
 };
 
-/// Builds the schema of the table that fills a `Struct`. `get` is a function from Struct& to the member.
+/// From a struct to one of its members. The struct's own type is left out, so that what is generated for a member is
+/// generated once for each type of member: the compiler's time for schema.cpp is spent here.
+template <class Member>
+using Access = Member& (*)(void*);
+
+inline Key& add_key(TableSchema& schema, std::string_view name, KeyKind kind, std::string_view doc) {
+  Key& key = schema.keys.emplace_back();
+  key.name = name;
+  key.kind = kind;
+  key.doc = doc;
+  return key;
+}
+
+// The accessors take a mutable struct; loading through them only reads.
+template <class Member>
+const Member& read(Access<Member> at, const void* owner) {
+  return at(const_cast<void*>(owner));
+}
+
+template <class Member>
+Added add_value(TableSchema& schema, std::string_view name, Access<Member> at, std::string_view doc) {
+  Key& key = add_key(schema, name, Codec<Member>::kKind, doc);
+  if constexpr (requires { typename Choice<Member>::Type; }) key.choices = choices_of(typename Choice<Member>::Type{});
+  key.store = [at](void* owner, const Value& value) { Codec<Member>::store(at(owner), value); };
+  key.load = [at](const void* owner) { return Codec<Member>::load(read(at, owner)); };
+  return Added(key);
+}
+
+template <class Member>
+Added add_table(TableSchema& schema, std::string_view name, Access<Member> at, const TableSchema& table) {
+  Key& key = add_key(schema, name, KeyKind::table, table.doc);
+  key.table = &table;
+  key.clear = [at](void* owner) { at(owner) = Member{}; };
+  key.append = [at](void* owner) -> void* {
+    if constexpr (kIsOptional<Member>) {
+      return &at(owner).emplace();
+    } else {
+      return &at(owner);
+    }
+  };
+  key.items = [at](const void* owner) -> std::optional<std::vector<const void*>> {
+    const Member& member = read(at, owner);
+    if constexpr (kIsOptional<Member>) {
+      if (!member) return std::nullopt;
+      return std::vector<const void*>{&*member};
+    } else {
+      return std::vector<const void*>{&member};
+    }
+  };
+  return Added(key);
+}
+
+template <class Member>
+Added add_tables(TableSchema& schema, std::string_view name, Access<Member> at, const TableSchema& table) {
+  Key& key = add_key(schema, name, KeyKind::tables, table.doc);
+  key.table = &table;
+  key.clear = [at](void* owner) {
+    if constexpr (kIsOptional<Member>) {
+      at(owner).emplace();
+    } else {
+      at(owner).clear();
+    }
+  };
+  key.append = [at](void* owner) -> void* {
+    if constexpr (kIsOptional<Member>) {
+      return &at(owner)->emplace_back();
+    } else {
+      return &at(owner).emplace_back();
+    }
+  };
+  key.items = [at](const void* owner) -> std::optional<std::vector<const void*>> {
+    const Member& member = read(at, owner);
+    std::vector<const void*> items;
+    if constexpr (kIsOptional<Member>) {
+      if (!member) return std::nullopt;
+      for (const auto& item : *member) items.push_back(&item);
+    } else {
+      for (const auto& item : member) items.push_back(&item);
+    }
+    return items;
+  };
+  return Added(key);
+}
+
+/// Builds the schema of the table that fills a `Struct`. `get` is a lambda without captures from a `Struct` as void*
+/// to the member (KDHOST_MEMBER).
 template <class Struct>
 class Table {
  public:
-  Table(std::string title, std::string doc) {
-    schema_.title = std::move(title);
-    schema_.doc = std::move(doc);
+  Table(std::string_view title, std::string_view doc) {
+    schema_.title = title;
+    schema_.doc = doc;
     schema_.defaults = [] { return std::make_shared<const Struct>(); };
   }
 
   template <class Get>
-  Added key(std::string name, Get get, std::string doc) {
-    using Member = std::remove_cvref_t<std::invoke_result_t<Get, Struct&>>;
-    Key& key = add(std::move(name), Codec<Member>::kKind, std::move(doc));
-    if constexpr (requires { typename Choice<Member>::Type; })
-      key.choices = choices_of(typename Choice<Member>::Type{});
-    key.store = [get](void* owner, const Value& value) { Codec<Member>::store(get(as_struct(owner)), value); };
-    key.load = [get](const void* owner) { return Codec<Member>::load(get(as_struct(owner))); };
-    return Added(key);
+  Added key(std::string_view name, Get get, std::string_view doc) {
+    return add_value<MemberOf<Get>>(schema_, name, get, doc);
   }
 
   /// A key whose text form is not that of one member.
-  Added special(std::string name, KeyKind kind, std::string doc, void (*store)(Struct&, const Value&),
+  Added special(std::string_view name, KeyKind kind, std::string_view doc, void (*store)(Struct&, const Value&),
                 Value (*load)(const Struct&)) {
-    Key& key = add(std::move(name), kind, std::move(doc));
-    key.store = [store](void* owner, const Value& value) { store(as_struct(owner), value); };
-    key.load = [load](const void* owner) { return std::optional(load(as_struct(owner))); };
+    Key& key = add_key(schema_, name, kind, doc);
+    key.store = [store](void* owner, const Value& value) { store(*static_cast<Struct*>(owner), value); };
+    key.load = [load](const void* owner) { return std::optional(load(*static_cast<const Struct*>(owner))); };
     return Added(key);
   }
 
   /// A key that is used up before the struct is filled: neither stored nor written.
-  Added external(std::string name, KeyKind kind, std::string doc) {
-    return Added(add(std::move(name), kind, std::move(doc)));
+  Added external(std::string_view name, KeyKind kind, std::string_view doc) {
+    return Added(add_key(schema_, name, kind, doc));
   }
 
   /// A table: a struct, or an optional one.
   template <class Get>
-  Added table(std::string name, Get get, const TableSchema& schema) {
-    using Member = std::remove_cvref_t<std::invoke_result_t<Get, Struct&>>;
-    Key& key = add(std::move(name), KeyKind::table, schema.doc);
-    key.table = &schema;
-    key.clear = [get](void* owner) { get(as_struct(owner)) = Member{}; };
-    key.append = [get](void* owner) -> void* {
-      Member& member = get(as_struct(owner));
-      if constexpr (kIsOptional<Member>) {
-        return &member.emplace();
-      } else {
-        return &member;
-      }
-    };
-    key.items = [get](const void* owner) -> std::optional<std::vector<const void*>> {
-      const Member& member = get(as_struct(owner));
-      if constexpr (kIsOptional<Member>) {
-        if (!member) return std::nullopt;
-        return std::vector<const void*>{&*member};
-      } else {
-        return std::vector<const void*>{&member};
-      }
-    };
-    return Added(key);
+  Added table(std::string_view name, Get get, const TableSchema& schema) {
+    return add_table<MemberOf<Get>>(schema_, name, get, schema);
   }
 
   /// An array of tables: a vector, or an optional one.
   template <class Get>
-  Added tables(std::string name, Get get, const TableSchema& schema) {
-    using Member = std::remove_cvref_t<std::invoke_result_t<Get, Struct&>>;
-    Key& key = add(std::move(name), KeyKind::tables, schema.doc);
-    key.table = &schema;
-    const auto vector_of = [get](void* owner) -> auto& {
-      if constexpr (kIsOptional<Member>) {
-        return *get(as_struct(owner));
-      } else {
-        return get(as_struct(owner));
-      }
-    };
-    key.clear = [get](void* owner) {
-      Member& member = get(as_struct(owner));
-      if constexpr (kIsOptional<Member>) {
-        member.emplace();
-      } else {
-        member.clear();
-      }
-    };
-    key.append = [vector_of](void* owner) -> void* { return &vector_of(owner).emplace_back(); };
-    key.items = [get](const void* owner) -> std::optional<std::vector<const void*>> {
-      const Member& member = get(as_struct(owner));
-      std::vector<const void*> items;
-      if constexpr (kIsOptional<Member>) {
-        if (!member) return std::nullopt;
-        for (const auto& item : *member) items.push_back(&item);
-      } else {
-        for (const auto& item : member) items.push_back(&item);
-      }
-      return items;
-    };
-    return Added(key);
+  Added tables(std::string_view name, Get get, const TableSchema& schema) {
+    return add_tables<MemberOf<Get>>(schema_, name, get, schema);
   }
 
   /// `use`, `params` and `path` of a struct with a member `component`.
   void component(const std::string& what, bool required) {
-    auto use = key(
-        "use", [](Struct& s) -> Text& { return s.component.use; }, "Full id of the " + what + ".");
+    Added use = key(
+        "use", [](void* s) -> Text& { return of(s).use; }, "Full id of the " + what + ".");
     use.kind(KeyKind::id);
     if (required) use.required();
     key(
-        "params", [](Struct& s) -> Value& { return s.component.params; },
+        "params", [](void* s) -> Value& { return of(s).params; },
         "Parameters of the " + what + "; `kdhost describe ID` lists them.");
     key(
-        "path", [](Struct& s) -> std::optional<Path>& { return s.component.path; },
+        "path", [](void* s) -> std::optional<Path>& { return of(s).path; },
         "Plugin file or folder that the " + what + " is taken from.")
         .kind(KeyKind::path)
         .absent("the usual places are searched");
-    located([](Struct& s) -> Place& { return s.component.place; });
+    located([](void* s) -> Place& { return of(s).place; });
   }
 
-  template <class Get>
-  void located(Get get) {
-    schema_.locate = [get](void* owner, const Place& place) { get(as_struct(owner)) = place; };
+  void located(Access<Place> at) {
+    schema_.locate = [at](void* owner, const Place& place) { at(owner) = place; };
   }
 
   TableSchema take() { return std::move(schema_); }
 
  private:
-  static Struct& as_struct(void* owner) { return *static_cast<Struct*>(owner); }
-  // The accessors take a mutable struct; loading through them only reads.
-  static Struct& as_struct(const void* owner) { return *static_cast<Struct*>(const_cast<void*>(owner)); }
+  template <class Get>
+  using MemberOf = std::remove_reference_t<std::invoke_result_t<Get, void*>>;
 
-  Key& add(std::string name, KeyKind kind, std::string doc) {
-    Key& key = schema_.keys.emplace_back();
-    key.name = std::move(name);
-    key.kind = kind;
-    key.doc = std::move(doc);
-    return key;
-  }
+  static auto& of(void* owner) { return static_cast<Struct*>(owner)->component; }
 
   TableSchema schema_;
 };

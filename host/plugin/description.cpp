@@ -164,8 +164,10 @@ class DescriptionReader {
     if (info.default_value) {
       std::vector<Message> problems;
       if (!check_parameter(component, info, *info.default_value, problems)) {
+        std::string rule = problems.front().expected;  // a sentence of its own
+        if (rule.ends_with('.')) rule.pop_back();
         refuse("has " + what + " with the default " + to_toml(*info.default_value) +
-               ", which its own rules refuse: " + problems.front().expected);
+               ", which its own rules refuse: " + rule);
       }
     }
     component.params.push_back(std::move(info));

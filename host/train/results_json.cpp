@@ -7,10 +7,10 @@
 
 namespace kdhost {
 namespace {
-using json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-json of(const Evaluation& e) {
-  json j = json::object();
+OrderedJson of(const Evaluation& e) {
+  OrderedJson j = OrderedJson::object();
   for (const auto& [name, value] : e.numbers)
     if (std::isfinite(value))
       j[name] = value;
@@ -19,7 +19,7 @@ json of(const Evaluation& e) {
   return j;
 }
 
-Evaluation evaluation(const json& j) {
+Evaluation evaluation(const OrderedJson& j) {
   Evaluation e;
   for (const auto& [name, value] : j.items())
     e.numbers.emplace_back(name, value.is_null() ? std::nan("") : value.get<double>());
@@ -28,7 +28,7 @@ Evaluation evaluation(const json& j) {
 }  // namespace
 
 std::string to_json(const RunResult& r) {
-  json j;
+  OrderedJson j;
   j["title"] = r.title;
   j["experiment"] = r.experiment;
   j["folder"] = r.folder;
@@ -39,7 +39,7 @@ std::string to_json(const RunResult& r) {
   j["first_step_seconds"] = r.first_step_seconds;
   j["peak_memory_mib"] = r.peak_memory_mib;
   j["student"] = {{"id", r.student_id}, {"parameters", r.student_parameters}, {"latency_ms", r.student_latency_ms}};
-  j["teachers"] = json::array();
+  j["teachers"] = OrderedJson::array();
   for (const auto& t : r.teachers)
     j["teachers"].push_back({{"name", t.name},
                              {"id", t.id},
@@ -48,7 +48,7 @@ std::string to_json(const RunResult& r) {
                              {"parameters", t.parameters},
                              {"latency_ms", t.latency_ms},
                              {"test", of(t.test)}});
-  j["legs"] = json::array();
+  j["legs"] = OrderedJson::array();
   for (const auto& l : r.legs)
     j["legs"].push_back({{"seed", l.seed},
                          {"arm", l.baseline ? "baseline" : "distilled"},
@@ -66,7 +66,7 @@ std::string to_json(const RunResult& r) {
 RunResult run_result_from_json(const std::string& text, const std::string& path) {
   RunResult r;
   try {
-    const json j = json::parse(text);
+    const OrderedJson j = OrderedJson::parse(text);
     r.title = j.at("title");
     r.experiment = j.at("experiment");
     r.folder = j.at("folder");

@@ -153,7 +153,7 @@ TEST_CASE("each fault of a description gets its sentence") {
       {"many_params", kSection + "has 1125899906842624 parameters, expected at most 4096."},
       {"default_out_of_range",
        kSection + "has parameter 'temperature' with the default -1.0, which its own rules refuse: Expected a number, "
-                  ">= 0.."},
+                  ">= 0."},
       {"default_of_other_type", kSection + "has parameter 'temperature' of type float with a default of type int."},
       {"unknown_param_type", kSection + "has parameter 'temperature' of type 77, which a parameter cannot have."},
       {"unknown_port_type", kSection + "has port 'student.logits' of type int, expected tensor or tensor_list."},

@@ -128,7 +128,7 @@ TEST_CASE("a faulty description is refused with the part at fault") {
   CHECK(refusal("default_out_of_range") ==
         faulty("default_out_of_range", kComponent +
                                            "has parameter 'temperature' with the default -1.0, which its own rules "
-                                           "refuse: Expected a number, >= 0."));
+                                           "refuse: Expected a number, >= 0"));
   CHECK(refusal("default_of_other_type") ==
         faulty("default_of_other_type",
                kComponent + "has parameter 'temperature' of type float with a default of type int"));
