@@ -116,7 +116,7 @@ TEST_CASE("a lock file names each component of an experiment with the content of
   }
 }
 
-TEST_CASE("--locked refuses plugins that are not the locked ones, before any of their code runs") {
+TEST_CASE("plugins that are not the locked ones are refused by --locked before any of their code runs") {
   const Locked locked;
   const Front& front = locked.front;
   change(front.plugins() / "healthy.so");
@@ -135,7 +135,7 @@ TEST_CASE("--locked refuses plugins that are not the locked ones, before any of 
   CHECK(front.run("check e.toml --lock --locked --threads 1").exit == 6);
 }
 
-TEST_CASE("--locked refuses components that the lock does not know, and a lock that is not there or is none") {
+TEST_CASE("components that the lock does not know, and a lock that is not there or is none, are refused by --locked") {
   const Locked locked;
   const Front& front = locked.front;
   write_file(front.folder() / "e.toml", kGood + "[[metric]]\nuse = \"zoo.agreement\"\n[teacher]\nuse = \"zoo.net\"\n");

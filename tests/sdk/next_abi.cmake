@@ -3,7 +3,7 @@
 # member of kdh_param more. A plugin for 1.1 is refused by today's host in words; the same source for 1.0 works in it; and
 # a host of 1.1 runs plugins of both.
 #   cmake -D SDK=<sdk> -D SOURCE=<tests/sdk> -D WORK=<folder> -D COMPILER=<C++ compiler> -D "FLAGS=<flags>"
-#         -D PROGRAM=<kdhost> -P next_abi.cmake
+#         -D PROGRAM=<kdhost> -D MUSEUM=<tests/museum> -P next_abi.cmake
 cmake_minimum_required(VERSION 3.25)
 
 # run(<expected exit code> <command...>) -> ${output}
@@ -80,4 +80,6 @@ run(0 "${WORK}/host" "${WORK}/next/newer.so" next.loss)
 expect("scale with a unit 115\n")
 run(0 "${WORK}/host" "${WORK}/for_1_0/newer.so" next.loss)
 expect("scale 15\n")
+run(0 "${WORK}/host" "${MUSEUM}/1.0/museum_losses.so" museum.gap)
+expect("temperature power negative form note weights 0\n")
 message(STATUS "ABI 1.1: refused in words by a host of 1.0, which takes plugins made for 1.0 by its SDK; a host of 1.1 runs both")
