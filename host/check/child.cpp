@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/crash.hpp"
 #include "base/error.hpp"
 
 namespace kdhost::check {
@@ -212,6 +213,7 @@ void Child::start() {
 
 void Child::serve_forever(int requests, int answers, int output) {
   serving_process = ::getpid();
+  leave_crashes_alone();
   const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);

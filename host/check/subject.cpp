@@ -80,27 +80,15 @@ const Loading& Subject::loading() {
   note_activity("the loading of the file (dlopen)");
   const auto begin = std::chrono::steady_clock::now();
   const std::uint64_t waited = waited_nanoseconds();
-  // Static initialisers may throw through dlopen, whatever its declaration says; called by its declaration, nothing
-  // would catch that.
-  void* (*volatile load)(const char*, int) = ::dlopen;
-  void* handle = nullptr;
-  try {
-    handle = load(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  } catch (const std::exception& thrown) {
-    l.thrown_early = thrown.what();
-  } catch (...) {
-    l.thrown_early = "an exception of unknown type";
-  }
+  const LoadedFile loaded = load_file(path);
+  l.refusal = loaded.refusal;
+  l.thrown_early = loaded.thrown;
   const double wall = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   // A copy of this process that the plugin made must not go on as if it were this process.
   if (is_stray_copy()) ::_exit(0);
   l.milliseconds = wall - static_cast<double>(waited_nanoseconds() - waited) * 1e-6;
-  if (!l.thrown_early.empty()) {
-    // Nothing more: the dynamic linker has not come to its end.
-  } else if (handle == nullptr) {
-    const char* text = ::dlerror();
-    l.refusal = text != nullptr ? text : "no reason given";
-  } else if (void* entry = ::dlsym(handle, KDH_ENTRY_SYMBOL); entry != nullptr) {
+  void* const entry = loaded.handle != nullptr ? ::dlsym(loaded.handle, KDH_ENTRY_SYMBOL) : nullptr;
+  if (entry != nullptr) {
     l.has_entry = true;
     l.query = reinterpret_cast<kdh_plugin_query_fn>(entry);
     note_activity("the function " KDH_ENTRY_SYMBOL);

@@ -108,7 +108,6 @@ class Run {
         child_([this](const std::string& text) { return answer_request(subject_, text); }) {}
 
   Report run() {
-    const auto begin = std::chrono::steady_clock::now();
     check_patterns();
     bool listed = false;
     std::vector<Offered> components;
@@ -126,11 +125,13 @@ class Run {
     }
     child_.stop();
     if (listed) check_component_patterns(components);
-    report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    report_.seconds = elapsed();
     return std::move(report_);
   }
 
  private:
+  double elapsed() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count(); }
+
   // A pattern that can only mean a test must fit one; others may mean a component, which is known later.
   void check_patterns() const {
     for (const auto* patterns : {&request_.only, &request_.skip}) {
@@ -196,7 +197,7 @@ class Run {
   }
 
   void run_test(const Test& test, const std::string& component) {
-    if (!chosen(test, component)) return;
+    if (!chosen(test, component) || elapsed() > request_.budget) return;
     Outcome outcome{test.level, test.name, component, {}, 0.0, {}};
     if (const auto why = obstacle(test, component)) {
       outcome.finding = skipped(*why);
@@ -257,6 +258,7 @@ class Run {
     return components;
   }
 
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   const Request& request_;
   const std::function<void(const Outcome&)>& told_;
   Subject subject_;

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,8 @@ struct Request {
   bool in_process = false;
   /// Seconds for one test.
   double limit = 20.0;
+  /// Seconds after which no further test begins.
+  double budget = std::numeric_limits<double>::infinity();
 };
 
 /// What came out of one test.

@@ -50,7 +50,7 @@ void check_loss(Registry& registry, const std::string& id, const Value& paramete
 }
 
 void check_losses(const Options& options) {
-  Registry registry(front_abi(), plugin_places(options));
+  Registry registry(reader_abi(), plugin_places(options));
   for (const Error& problem : registry.problems()) throw problem;
   check_loss(registry, options.arguments.front(), loss_parameters(options), "kdhost loss");
   if (options.other_loss) check_loss(registry, *options.other_loss, other_loss_parameters(options), "--compare");
@@ -82,7 +82,7 @@ void compute(const Options& options, const std::vector<std::string>& arguments) 
     std::int64_t wanted = 0;
     // Of several files all are looked at before the first is run.
     for (const std::string& file : options.arguments) {
-      const ExperimentInput input = read_experiment_input(file, options, front_abi());
+      const ExperimentInput input = read_experiment_input(file, options, reader_abi());
       if (options.lock) write_lock(file, input);
       if (options.locked) require_lock(file, input);
       if (wanted == 0) wanted = threads_of(options, input.experiment);

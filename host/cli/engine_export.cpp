@@ -77,7 +77,7 @@ void write_torchscript(const std::string& run, const TrainedStudent& student, co
   experiment.student.rename.clear();
   experiment.student.load.clear();
   experiment.numerics.device = Text("cpu");
-  input.registry = std::make_shared<Registry>(engine_abi(), plugin_places(options, &experiment));
+  input.registry = std::make_shared<Registry>(engine_host(options), plugin_places(options, &experiment));
   const std::unique_ptr<Assembly> assembly = assemble(input);
 
   ModelInstance& model = assembly->student();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // kdhost-engine: the program that computes. The thin program `kdhost` has checked the command line and prepared the
 // environment before it became this one; run by hand it works the same with LibTorch's own defaults.
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -8,13 +9,17 @@
 #include <utility>
 #include <vector>
 
+#include "base/crash.hpp"
 #include "base/error.hpp"
 #include "base/interrupt.hpp"
 #include "base/log.hpp"
+#include "base/watchdog.hpp"
+#include "check/admission.hpp"
 #include "cli/engine.hpp"
 #include "cli/front.hpp"
 #include "cli/program_end.hpp"
 #include "tensor/host_table.hpp"
+#include "train/environment.hpp"
 
 namespace kdhost {
 
@@ -25,7 +30,22 @@ HostAbi engine_abi() {
   return host;
 }
 
+HostAbi engine_host(const Options& options) {
+  const double patience = options.patience_seconds.value_or(0) > 0 ? *options.patience_seconds : kPatience;
+  static check::Admission admission({.host = engine_abi(),
+                                     .memory = cache_folder() + "/plugins",
+                                     .limit = std::min(patience, check::AdmissionSettings().limit)});
+  HostAbi host = engine_abi();
+  if (!options.trust) host.admit = [](const std::filesystem::path& file) { admission.admit(file); };
+  return host;
+}
+
 namespace {
+
+void admit_plugins(const ExperimentInput& input) {
+  input.registry->admit_found();
+  for (const auto& [name, file] : input.teacher_files) admit_plugins(*file);
+}
 
 // `owner` keeps alive what the registry lies in.
 RunInput as_run_input(const ExperimentInput& input, const std::shared_ptr<const void>& owner) {
@@ -37,9 +57,21 @@ RunInput as_run_input(const ExperimentInput& input, const std::shared_ptr<const 
   return run;
 }
 
+// New plugins of all files are tried before the first is trained: later the program has threads, and cannot fork.
+void try_plugins(const Options& options) {
+  for (const std::string& file : options.arguments) {
+    try {
+      read_run_input(file, options);
+    } catch (const Error&) {
+      // Told when its turn comes.
+    }
+  }
+}
+
 // Each file in turn. One that fails does not keep the others from running; a signal does.
 int run_all(const Options& options) {
   watch_for_interrupts();
+  if (options.arguments.size() > 1) try_plugins(options);
   int code = 0;
   for (const std::string& file : options.arguments) {
     try {
@@ -102,12 +134,15 @@ int answer(const std::vector<std::string>& arguments) {
 }  // namespace
 
 RunInput read_run_input(const std::string& file, const Options& options) {
-  const auto input = std::make_shared<const ExperimentInput>(read_experiment_input(file, options, engine_abi()));
+  const auto input =
+      std::make_shared<const ExperimentInput>(read_experiment_input(file, options, engine_host(options)));
+  admit_plugins(*input);
   return as_run_input(*input, input);
 }
 
 }  // namespace kdhost
 
 int main(int argc, char** argv) {
+  kdhost::watch_for_crashes();
   return kdhost::exit_code_of([&] { return kdhost::answer({argv + 1, argv + argc}); });
 }

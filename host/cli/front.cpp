@@ -30,6 +30,12 @@ HostAbi front_abi() {
   return host;
 }
 
+HostAbi reader_abi() {
+  HostAbi host = front_abi();
+  host.can_open = false;
+  return host;
+}
+
 std::vector<SearchPlace> plugin_places(const Options& options, const Experiment* experiment) {
   return search_places(experiment, options.plugin_dirs, std::getenv("KDHOST_PLUGIN_PATH"), program_folder());
 }

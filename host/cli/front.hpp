@@ -18,6 +18,9 @@ std::filesystem::path program_folder();
 /// What the thin program knows of the engine's LibTorch without having one: enough to refuse, not to open.
 HostAbi front_abi();
 
+/// The same for a command that the engine will answer: it goes by records alone, so that no plugin's code runs twice.
+HostAbi reader_abi();
+
 /// Where a command finds plugins: those of the experiment if there is one, --plugin-dir, KDHOST_PLUGIN_PATH, the
 /// program's folder. Throws for a --plugin-dir that does not exist.
 std::vector<SearchPlace> plugin_places(const Options& options, const Experiment* experiment = nullptr);

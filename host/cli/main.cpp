@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/crash.hpp"
 #include "base/log.hpp"
 #include "cli/front.hpp"
 #include "cli/options.hpp"
@@ -37,5 +38,6 @@ int answer(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  kdhost::watch_for_crashes();
   return kdhost::exit_code_of([&] { return answer({argv + 1, argv + argc}); });
 }

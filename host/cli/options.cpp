@@ -149,6 +149,10 @@ class CommandLine {
     if (c == Command::run) {
       app_.add_option("--out", options_.out, "Folder for the run's files, instead of runs/")->type_name("DIR");
       app_.add_flag("--resume", options_.resume, "Continue the newest unfinished run of this file");
+      app_.add_flag("--allow-changes", options_.allow_changes,
+                    "With --resume: although plugins, LibTorch or threads have changed");
+      app_.add_option("--patience", patience_, "Name the component that hangs after so long; 300 if not given, 0 never")
+          ->type_name("SECONDS");
     }
     if (c == Command::check) {
       app_.add_flag("--lock", options_.lock, "Write FILE.lock: the plugins of the experiment, by content");
@@ -177,6 +181,9 @@ class CommandLine {
     if (computes) {
       app_.add_option("--device", options_.device, "cpu, cuda, cuda:1, auto")->type_name("DEVICE");
       app_.add_option("--threads", threads_, "Threads for operators; chosen by load if not given")->type_name("N");
+    }
+    if (computes || c == Command::export_student) {
+      app_.add_flag("--trust", options_.trust, "Do not try new plugins in a process of their own first");
     }
     if (uses_plugins) list("--plugin-dir", options_.plugin_dirs, "Look for plugins here first; repeatable", "DIR");
     if (c == Command::new_project) {
@@ -295,6 +302,8 @@ class CommandLine {
     if (!threads_.empty()) options_.threads = static_cast<int>(whole_number("--threads", threads_, 1, 4096));
     if (!seed_.empty()) options_.seed = whole_number("--seed", seed_, 0, std::numeric_limits<std::int64_t>::max());
     if (!level_.empty()) options_.level = static_cast<int>(whole_number("--level", level_, 1, 10));
+    if (!patience_.empty())
+      options_.patience_seconds = static_cast<int>(whole_number("--patience", patience_, 0, 1000000));
     if (!limit_.empty()) options_.limit_seconds = static_cast<int>(whole_number("--limit", limit_, 1, 86400));
     if (!reproduce_.empty()) {
       options_.reproduce = static_cast<std::uint64_t>(
@@ -379,6 +388,7 @@ class CommandLine {
   std::string seed_;
   std::string level_;
   std::string limit_;
+  std::string patience_;
   std::string reproduce_;
   std::string which_;
   std::string split_;

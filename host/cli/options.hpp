@@ -47,6 +47,12 @@ struct Options {
   std::optional<std::string> out{};
   /// --resume: run.
   bool resume = false;
+  /// --allow-changes: run; resume though LibTorch, threads or plugins are not those of the checkpoint.
+  bool allow_changes = false;
+  /// --patience SECONDS: run; without progress, after which a component is named. 0: never. Absent: 300.
+  std::optional<int> patience_seconds{};
+  /// --trust: everything that computes; plugins that were never used before are not tried first.
+  bool trust = false;
   /// --lock: check (write the lock file of the experiment). --locked: run, check (refuse plugins that it does not
   /// know).
   bool lock = false;

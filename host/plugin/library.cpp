@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "base/in_charge.hpp"
 #include "plugin/description.hpp"
 
 namespace kdhost {
@@ -58,25 +59,26 @@ void check_fingerprint(const Record& record, const std::filesystem::path& file, 
              "> && cmake --build build");
 }
 
+// Immediate binding finds missing symbols now, local symbols keep plugins apart, and NODELETE keeps the code mapped for
+// autograd nodes that outlive every handle.
+constexpr int kLoadMode = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
+
 boost::dll::shared_library load(const std::filesystem::path& file) {
   namespace dll = boost::dll;
-  // Immediate binding finds missing symbols now, local symbols keep plugins apart, and NODELETE keeps the code mapped
-  // for autograd nodes that outlive every handle.
-  const auto mode = static_cast<dll::load_mode::type>(RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  dll::shared_library library;
-  // The throwing overload loses the text of dlerror() in some versions of Boost.
-  dll::fs::error_code failed;
-  ::dlerror();
-  library.load(dll::fs::path(std::filesystem::absolute(file)), failed, mode);
-  if (failed) {
-    const char* text = ::dlerror();
-    const std::string reason = text != nullptr ? text : failed.message();
-    const bool missing_file = reason.find("cannot open shared object file") != std::string::npos;
-    refuse(file, "cannot be loaded: " + printable(reason, 1000) + ".", "",
+  const LoadedFile loaded = load_file(file);
+  if (!loaded.thrown.empty()) {
+    refuse(file, "threw an exception while it was loaded: " + printable(loaded.thrown, 1000) + ".", "",
+           "Let static initialisers do nothing that can fail; work in create.");
+  }
+  if (loaded.handle == nullptr) {
+    const bool missing_file = loaded.refusal.find("cannot open shared object file") != std::string::npos;
+    refuse(file, "cannot be loaded: " + printable(loaded.refusal, 1000) + ".", "",
            missing_file ? "Install the library it needs, or build the plugin without it."
                         : "Build it with kdhost_add_plugin, which finds missing symbols when it links.");
   }
-  return library;
+  // The same file again: only counted, but with a handle that finds functions by type.
+  return dll::shared_library(dll::fs::path(std::filesystem::absolute(file)),
+                             static_cast<dll::load_mode::type>(kLoadMode));
 }
 
 const kdh_plugin* query(boost::dll::shared_library& library, const std::filesystem::path& file, const HostAbi& host) {
@@ -85,6 +87,7 @@ const kdh_plugin* query(boost::dll::shared_library& library, const std::filesyst
            "End one of its sources with KDHOST_PLUGIN(...) and build it with kdhost_add_plugin.");
   }
   const kdh_plugin* description = nullptr;
+  const InCharge guard(charge_of({}, file.string(), "the plugin"), KDH_ENTRY_SYMBOL);
   try {
     const auto& entry = library.get<const kdh_plugin*(std::uint32_t, std::uint32_t)>(KDH_ENTRY_SYMBOL);
     description = entry(host.major, host.minor);
@@ -103,6 +106,27 @@ const kdh_plugin* query(boost::dll::shared_library& library, const std::filesyst
 }
 
 }  // namespace
+
+LoadedFile load_file(const std::filesystem::path& file) {
+  LoadedFile result;
+  const InCharge guard(charge_of({}, file.string(), "the plugin"), "its static initialisers");
+  // Static initialisers may throw through dlopen, whatever its declaration says; called by its declaration, nothing
+  // would catch that.
+  void* (*volatile load)(const char*, int) = ::dlopen;
+  ::dlerror();
+  try {
+    result.handle = load(std::filesystem::absolute(file).c_str(), kLoadMode);
+  } catch (const std::exception& thrown) {
+    result.thrown = thrown.what();
+  } catch (...) {
+    result.thrown = "an exception of unknown type";
+  }
+  if (result.handle == nullptr && result.thrown.empty()) {
+    const char* text = ::dlerror();
+    result.refusal = text != nullptr ? text : "no reason given";
+  }
+  return result;
+}
 
 const kdh_component* Library::component(std::string_view id) const {
   for (std::uint64_t i = 0; i < description_->n_components; ++i) {

@@ -7,6 +7,7 @@
 #include <kdhost/abi.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,11 @@ struct HostAbi {
   std::string torch_fingerprint{};
   /// Only a program that has LibTorch in its process can open exact plugins.
   bool can_open_exact = false;
+  /// False in a program that goes by records alone and leaves it to another to open plugins.
+  bool can_open = true;
+  /// Called by a registry with each file that did not come with the program, before it opens it the first time; throws
+  /// Error to refuse it. May be empty.
+  std::function<void(const std::filesystem::path&)> admit{};
 };
 
 /// A loaded plugin with its checked description. One object per file and process.
@@ -46,6 +52,17 @@ class Library {
   const kdh_plugin* description_;
   Record record_;
 };
+
+/// What came of handing a file to the dynamic linker.
+struct LoadedFile {
+  void* handle = nullptr;  ///< null where it does not load
+  std::string refusal{};   ///< what the linker said then
+  std::string thrown{};    ///< what a static initialiser threw; then the linker has not come to its end
+};
+
+/// Loads a file with all its symbols bound, kept apart from others and for ever. Runs its static initialisers. [main
+/// thread]
+LoadedFile load_file(const std::filesystem::path& file);
 
 /// Throws Error (exit 5) where a plugin with this record cannot work in this host: ABI major, newer minor,
 /// fingerprint. Runs no plugin code.

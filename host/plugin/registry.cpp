@@ -173,14 +173,39 @@ void Registry::add_file(const fs::path& path, std::size_t place, bool named_outr
   }
 }
 
-void Registry::open_file(PluginFile& file) { file.library = &open_library(file.path, *file.record, host_); }
+bool Registry::can_open(const PluginFile& file) const {
+  return host_.can_open && (file.record->tier != KDH_TIER_EXACT || host_.can_open_exact);
+}
+
+void Registry::admit(PluginFile& file) {
+  if (file.admitted) return;
+  // What lies beside the program was installed with it, by somebody who could have replaced the program as well.
+  const bool foreign = places_[file.place].origin != SearchPlace::Origin::program;
+  if (foreign && host_.admit) host_.admit(file.path);
+  file.admitted = true;
+}
+
+void Registry::admit_found() {
+  for (const Offer& offer : offers_) {
+    try {
+      admit(*offer.file);
+    } catch (const Error& error) {
+      throw error.with_context(offer.asked);
+    }
+  }
+}
+
+void Registry::open_file(PluginFile& file) {
+  admit(file);
+  file.library = &open_library(file.path, *file.record, host_);
+}
 
 void Registry::open_unlisted() {
   if (unlisted_opened_) return;
   unlisted_opened_ = true;
   for (PluginFile& file : files_) {
     if (file.refusal || file.record->lists_components) continue;
-    if (file.record->tier == KDH_TIER_EXACT && !host_.can_open_exact) {
+    if (!can_open(file)) {
       has_unlisted_ = true;
       continue;
     }
@@ -210,11 +235,7 @@ Offer& Registry::find(const std::string& id, const Place& place) { return find_a
 
 Offer& Registry::load(const std::string& id, kdh_kind kind, const Place& place, const std::optional<Path>& from) {
   Offer& offer = find_any(id, kind, place, from);
-  try {
-    open(offer);
-  } catch (const Error& error) {
-    throw error.with_context(place);
-  }
+  open(offer);
   return offer;
 }
 
@@ -239,6 +260,7 @@ Offer& Registry::find_any(const std::string& id, std::optional<kdh_kind> kind, c
   if (offer == nullptr) {
     offer = &offers_.emplace_back();
     offer->file = file;
+    offer->asked = place;
     for (const ComponentInfo& component : file->components()) {
       if (component.id == id) offer->info = component;
     }
@@ -253,20 +275,17 @@ Offer& Registry::find_any(const std::string& id, std::optional<kdh_kind> kind, c
     throw Error(Exit::experiment, std::move(message));
   }
   // A record without room for parameters and ports leaves the live description to ask.
-  const bool can_open = file->record->tier != KDH_TIER_EXACT || host_.can_open_exact;
-  if (!offer->info.complete && can_open) {
-    try {
-      open(*offer);
-    } catch (const Error& error) {
-      throw error.with_context(place);
-    }
-  }
+  if (!offer->info.complete && can_open(*file)) open(*offer);
   return *offer;
 }
 
 const kdh_component& Registry::open(Offer& offer) {
   if (offer.component == nullptr) {
-    open_file(*offer.file);
+    try {
+      open_file(*offer.file);
+    } catch (const Error& error) {
+      throw error.with_context(offer.asked);
+    }
     offer.component = offer.file->library->component(offer.info.id);
     offer.info = *offer.file->library->record().component(offer.info.id);
   }

@@ -49,6 +49,8 @@ struct PluginFile {
   std::vector<std::filesystem::path> other_names{};
   /// Set once opened.
   const Library* library = nullptr;
+  /// HostAbi::admit has let it pass, or it needs no leave.
+  bool admitted = false;
 
   /// What is known of its components: from the live description where open, else from the record.
   const std::vector<ComponentInfo>& components() const;
@@ -60,6 +62,8 @@ struct Offer {
   ComponentInfo info{};
   /// Live description; null until opened.
   const kdh_component* component = nullptr;
+  /// Where it was asked for first.
+  Place asked{};
 };
 
 /// All plugins of a command. Objects handed out live as long as the registry, libraries as long as the process.
@@ -90,8 +94,12 @@ class Registry {
   /// Opens the library of an offer and gives the live component; its info is then the live one too.
   const kdh_component& open(Offer& offer);
 
-  /// True where nothing known offers `id`, but a plugin without a list of components, which only a program with
-  /// LibTorch can open, may do so.
+  /// Shows every file of which a component was found to HostAbi::admit, if it has not seen it: what is asked of it may
+  /// be possible only before the program computes. Error: that of `admit`, at the place that asked for the component.
+  void admit_found();
+
+  /// True where nothing known offers `id`, but a plugin without a list of components, which only another program can
+  /// open (one with LibTorch), may do so.
   bool undecided(const std::string& id);
 
   /// Every id that can be used, sorted; of one kind if given.
@@ -105,6 +113,8 @@ class Registry {
   void scan(std::size_t place);
   void add_file(const std::filesystem::path& path, std::size_t place, bool named_outright);
   void open_unlisted();
+  bool can_open(const PluginFile& file) const;
+  void admit(PluginFile& file);
   void open_file(PluginFile& file);
   PluginFile* first_file(const std::string& id, const std::optional<Path>& from);
   Offer& find_any(const std::string& id, std::optional<kdh_kind> kind, const Place& place,

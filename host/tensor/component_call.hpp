@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "tensor/arguments.hpp"
+#include "tensor/output_checks.hpp"
 #include "tensor/parts.hpp"
 
 namespace kdhost {
@@ -93,6 +94,8 @@ class Call {
   void collect(Outputs* outputs, const Wants* wants, Numbers* numbers);
   /// Drops the borrowed pointers of the call.
   void end();
+  /// The port of an input that was written to since begin; empty where all are as they were.
+  std::string_view changed_input() const { return versions_.changed({call_.inputs, call_.n_inputs}); }
 
   const kdh_call* get() const { return &call_; }
 
@@ -105,6 +108,7 @@ class Call {
   Outputs* outputs_ = nullptr;
   const Wants* wants_ = nullptr;
   Numbers* numbers_ = nullptr;
+  InputVersions versions_;
 };
 
 }  // namespace kdhost

@@ -11,9 +11,11 @@
 
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/in_charge.hpp"
 #include "tensor/compat.hpp"
 #include "tensor/handle.hpp"
 #include "tensor/host_table.hpp"
@@ -42,9 +44,15 @@ struct Backward {
 
 struct PluginNode final : torch::autograd::Node {
   PluginNode(std::string given_label, std::unique_ptr<Backward> given_backward, std::size_t inputs)
-      : label(std::move(given_label)), backward(std::move(given_backward)), n_inputs(inputs) {}
+      : label(std::move(given_label)),
+        backward(std::move(given_backward)),
+        n_inputs(inputs),
+        charge(duty_here().charge) {}
 
-  std::string name() const override { return label; }
+  // LibTorch puts it into its own texts, for one into that of a gradient of the wrong shape.
+  std::string name() const override { return placed() ? label + " of " + charge->words : label; }
+  // Made by a component of an experiment, and not by a test.
+  bool placed() const { return charge != nullptr && charge->place.known(); }
 
   void release_variables() override {
     // Reset, not cleared: a second backward then gets LibTorch's usual text instead of reading past the end.
@@ -64,16 +72,22 @@ struct PluginNode final : torch::autograd::Node {
     for (const at::Tensor& value : values) lent_values.push_back(lend(value));
     for (const at::Tensor& gradient : gradients) lent_gradients.push_back(lend(gradient));
     host_error_fresh = false;
-    const kdh_status status =
-        backward->function(&host_table(), backward->ctx, lent_values.data(), lent_values.size(), lent_gradients.data(),
-                           lent_gradients.size(), given.data(), given.size());
+    const kdh_status status = [&] {
+      std::optional<InCharge> guard;
+      if (charge != nullptr) guard.emplace(*charge, "backward");
+      return backward->function(&host_table(), backward->ctx, lent_values.data(), lent_values.size(),
+                                lent_gradients.data(), lent_gradients.size(), given.data(), given.size());
+    }();
     variable_list result;
     result.reserve(given.size());
     for (const kdh_tensor gradient : given) result.push_back(take(gradient));
     if (status != KDH_OK) {
-      const std::string text(host_error_fresh ? host_error() : std::string_view());
-      TORCH_CHECK(false, label,
-                  ": backward failed: ", text.empty() ? "status " + std::to_string(status) + " and no text" : text);
+      std::string text(host_error_fresh ? host_error() : std::string_view());
+      if (text.empty()) text = "status " + std::to_string(status) + " and no text";
+      if (placed())
+        throw Error(Exit::plugin, Message{.place = charge->place,
+                                          .what = charge->words + ", in backward of '" + label + "': " + text});
+      TORCH_CHECK(false, label, ": backward failed: ", text);
     }
     return result;
   }
@@ -81,6 +95,7 @@ struct PluginNode final : torch::autograd::Node {
   std::string label;
   std::unique_ptr<Backward> backward;
   std::size_t n_inputs;
+  const Charge* charge;  ///< who made it; outlives the component
   std::vector<SavedVariable> saved;
 };
 

@@ -135,7 +135,10 @@ bool has_parts(kdh_kind kind) { return kind == KDH_KIND_LOSS || kind == KDH_KIND
 }  // namespace
 
 Instance::Instance(kdh_kind kind, Origin origin, Creation creation)
-    : origin_(std::move(origin)), creation_(std::move(creation)), key_(derived_seed(0, "instance:" + origin_.name)) {
+    : origin_(std::move(origin)),
+      charge_(&charge_of(origin_.place, origin_.name, subject(origin_))),
+      creation_(std::move(creation)),
+      key_(derived_seed(0, "instance:" + origin_.name)) {
   if (description().kind != kind) {
     Message message = located(origin_);
     message.what = "'" + std::string(id()) + "' is a " + kind_word(description().kind) + ".";
@@ -182,6 +185,7 @@ Instance::~Instance() { destroy(); }
 
 void Instance::destroy() noexcept {
   if (self_ == nullptr) return;
+  const InCharge guard(*charge_, "destroy");
   try {
     description().destroy(self_);
   } catch (...) {
@@ -204,6 +208,11 @@ Error Instance::broken(std::string_view function, std::string what, std::string 
   message.expected = "Expected " + expected + ".";
   message.mend = "This is a mistake in the plugin.";
   return Error(Exit::plugin, std::move(message));
+}
+
+void Instance::refuse_changed_input(const char* function, std::string_view port) const {
+  throw broken(function, "changed its input '" + std::string(port) + "' in place",
+               "a new tensor instead: others use the same memory");
 }
 
 void Instance::fail(kdh_status status, std::string_view function) const {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/error.hpp"
+#include "base/in_charge.hpp"
 #include "tensor/arguments.hpp"
 #include "tensor/component_call.hpp"
 #include "tensor/host_table.hpp"
@@ -57,6 +58,8 @@ class Instance {
   const Origin& origin() const { return origin_; }
   const kdh_component& description() const { return *origin_.component; }
   std::string_view id() const { return view(origin_.component->id); }
+  /// "loss 'kdhost.kd' of libkd.so": how messages name it.
+  const std::string& words() const { return charge_->words; }
   /// The parameters of the next call; schedules change numbers in them.
   Arguments& params() { return creation_.params; }
   const Arguments& params() const { return creation_.params; }
@@ -77,15 +80,20 @@ class Instance {
   bool seeds_at_once() const { return origin_.tier == KDH_TIER_EXACT; }
 
   /// Calls `function(self, …)`, keeps exceptions of a careless plugin from passing, throws failure(…) on a status.
+  /// While it runs the component is in charge of the thread. `name`: a literal.
   template <class Function>
-  void invoke(std::string_view name, Function&& function) const;
+  void invoke(const char* name, Function&& function) const;
+  /// Throws broken(…) where the call has changed one of its inputs; made after each call that has some.
+  void check_inputs(const char* function, const Call& call) const;
 
  private:
   void destroy() noexcept;
   [[noreturn]] void rethrow(std::string_view function) const;
+  [[noreturn]] void refuse_changed_input(const char* function, std::string_view port) const;
   [[noreturn]] void fail(kdh_status status, std::string_view function) const;
 
   Origin origin_;
+  const Charge* charge_;
   Creation creation_;
   std::shared_ptr<const PartList> part_list_;
   void* self_ = nullptr;
@@ -94,7 +102,8 @@ class Instance {
 };
 
 template <class Function>
-void Instance::invoke(std::string_view name, Function&& function) const {
+void Instance::invoke(const char* name, Function&& function) const {
+  const InCharge guard(*charge_, name);
   host_error_fresh = false;  // a text left by an earlier failure must not explain this one
   kdh_status status = KDH_OK;
   try {
@@ -104,6 +113,11 @@ void Instance::invoke(std::string_view name, Function&& function) const {
   }
   if (status != KDH_OK) [[unlikely]]
     fail(status, name);
+}
+
+inline void Instance::check_inputs(const char* function, const Call& call) const {
+  if (const std::string_view port = call.changed_input(); !port.empty()) [[unlikely]]
+    refuse_changed_input(function, port);
 }
 
 /// True when a table that a plugin handed over is long enough to have `member`, and has it.

@@ -30,11 +30,15 @@ at::Tensor LossInstance::call(Parts& parts, const CallSettings& settings) {
   call_.begin(params(), inputs_.values(), &parts, settings, key(), seeds_at_once());
   kdh_tensor handle = nullptr;
   invoke("compute", [&] { return table_->compute(self(), call_.get(), &handle); });
+  if (const std::string_view port = same_input(handle, inputs_.values()); !port.empty()) [[unlikely]] {
+    // Not taken over: a plugin in C that forgets to retain it does not own it.
+    throw broken("compute", "returned its input '" + std::string(port) + "' itself", "a new tensor");
+  }
   at::Tensor value = take(handle);
-  if (!value.defined() || value.dim() != 0 || !value.is_floating_point() ||
-      value.device().type() != settings.device.type()) [[unlikely]]
+  if (!sound_value(value, settings.device)) [[unlikely]]
     throw broken("compute", "returned " + tensor_text(value),
                  "a floating-point scalar (shape []) on " + settings.device.str());
+  check_inputs("compute", call_);
   return value;
 }
 

@@ -28,8 +28,9 @@ void MetricInstance::add(const CallSettings& settings) {
   kdh_tensor handle = nullptr;
   invoke("sums", [&] { return table_->sums(self(), call_.get(), &handle); });
   const at::Tensor sums = take(handle);
-  if (!sums.defined() || sums.dim() != 1 || sums.scalar_type() != at::kDouble ||
-      (sums_.defined() && sums.sizes() != sums_.sizes()))
+  check_inputs("sums", call_);
+  if (!sums.defined() || sums.device().type() != settings.device.type() || sums.dim() != 1 ||
+      sums.scalar_type() != at::kDouble || (sums_.defined() && sums.sizes() != sums_.sizes()))
     throw broken("sums", "returned " + tensor_text(sums),
                  sums_.defined() ? "float64 " + shape_text(sums_.sizes()) + " as for the batch before" : "float64 [S]");
   if (sums_.defined())

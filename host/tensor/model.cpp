@@ -42,6 +42,12 @@ void ModelInstance::call(Parts& parts, const CallSettings& settings, const Wants
     throw broken("forward", "emitted no result named '" + name + "' (" + (given.empty() ? "none" : join(given)) + ")",
                  "all results that were asked for: " + join(wants.names()));
   }
+  check_inputs("forward", call_);
+  if (const auto fault = known_.fault(out, inputs_.values(), settings.device); fault) [[unlikely]]
+    throw broken("forward", fault->what, fault->expected);
+  if ((settings.flags & KDH_CALL_TRAINING) != 0 && lacks_gradient(out, parts)) [[unlikely]]
+    throw broken("forward", "gave results without a gradient, though parts of it are trained",
+                 "results that are computed from its parts by operators");
 }
 
 }  // namespace kdhost

@@ -27,6 +27,11 @@ void TransformInstance::apply(Parts& parts, const CallSettings& settings, Output
     throw;
   }
   call_.collect(nullptr, nullptr, nullptr);
+  check_inputs("apply", call_);
+  for (const auto& entry : changed)
+    if (entry.value.device().type() != settings.device.type()) [[unlikely]]
+      throw broken("apply", "emitted field '" + entry.name + "' as " + tensor_text(entry.value),
+                   "a tensor on " + settings.device.str());
 }
 
 }  // namespace kdhost

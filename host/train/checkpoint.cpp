@@ -9,11 +9,11 @@
 namespace kdhost {
 
 namespace {
-using nlohmann::json;
+using Json = nlohmann::json;
 
 // Doubles as their bits: a resumed run must compare with exactly the values it left.
-json bits(double v) { return std::bit_cast<uint64_t>(v); }
-double from_bits(const json& j) { return std::bit_cast<double>(j.get<uint64_t>()); }
+Json bits(double v) { return std::bit_cast<uint64_t>(v); }
+double from_bits(const Json& j) { return std::bit_cast<double>(j.get<uint64_t>()); }
 
 void add_parts(std::vector<NamedTensor>& list, const Parts& parts, const std::string& prefix) {
   for (std::size_t i = 0; i < parts.size(); ++i) list.push_back({prefix + "/" + parts.spec(i).name, parts[i].detach()});
@@ -43,9 +43,9 @@ void write_checkpoint(const std::string& path, const Learner& learner, const Pro
   if (learner.optimizer)
     for (auto& t : learner.optimizer->state()) tensors.push_back(std::move(t));
 
-  json history = json::array();
+  Json history = Json::array();
   for (double v : p.history) history.push_back(bits(v));
-  const json state = {{"format", kCheckpointFormat},
+  const Json state = {{"format", kCheckpointFormat},
                       {"experiment", identity.experiment},
                       {"seed", identity.seed},
                       {"baseline", identity.baseline},
@@ -74,7 +74,7 @@ Progress read_checkpoint(const std::string& path, Learner& learner, const LegIde
                  "Start a new run, without --resume.");
   Progress p;
   try {
-    const json state = json::parse(found->second);
+    const Json state = Json::parse(found->second);
     const auto format = state.at("format").get<int64_t>();
     if (format > kCheckpointFormat)
       throw refuse("its format is " + std::to_string(format) + ".",
@@ -92,8 +92,11 @@ Progress read_checkpoint(const std::string& path, Learner& learner, const LegIde
         const std::string x = i < a.size() ? a[i] : "nothing", y = i < b.size() ? b[i] : "nothing";
         if (x != y) difference += (difference.empty() ? "" : "; ") + ("then " + x + ", now " + y);
       }
-      throw refuse("it was made under other conditions: " + difference + ".", "Expected the same, for the same bits.",
-                   "Resume on the machine and with the programs that began the run, or start a new run.");
+      if (!identity.allow_changes)
+        throw refuse("it was made under other conditions: " + difference + ".", "Expected the same, for the same bits.",
+                     "Resume on the machine and with the programs that began the run, or start a new run; "
+                     "--allow-changes goes on all the same, with other bits.");
+      p.changes = difference;
     }
     p.stage = state.at("stage");
     p.step = state.at("step");
@@ -104,7 +107,7 @@ Progress read_checkpoint(const std::string& path, Learner& learner, const LegIde
     p.best_epoch = state.at("best_epoch");
     p.metrics_bytes = state.at("metrics_bytes");
     p.seconds = from_bits(state.at("seconds"));
-  } catch (const json::exception& e) {
+  } catch (const Json::exception& e) {
     throw refuse(std::string("its state cannot be read: ") + e.what() + ".", "Expected the state that kdhost writes.",
                  "Start a new run, without --resume.");
   }

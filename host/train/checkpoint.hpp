@@ -26,6 +26,7 @@ struct Progress {
   int64_t best_epoch = -1;
   int64_t metrics_bytes = 0;  ///< length of metrics.jsonl that belongs to this state
   double seconds = 0.0;
+  std::string changes;  ///< read_checkpoint: under which other conditions it was made, where that is allowed
 };
 
 /// Which leg of which experiment, and under what conditions its bits were made. All must agree on resume.
@@ -33,7 +34,8 @@ struct LegIdentity {
   std::string experiment;  ///< hash of resolved.toml
   int64_t seed = 0;
   bool baseline = false;
-  std::string environment;  ///< LibTorch, threads, routes, plugins: one line each
+  std::string environment;     ///< LibTorch, threads, routes, plugins: one line each
+  bool allow_changes = false;  ///< of the environment
 };
 
 /// Error (data) when it cannot be written; the file at `path` is then the older one, whole.

@@ -52,7 +52,7 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
       roots.push_back(value);
       weights.push_back(at::full({}, term.weight * share, value.options()));
     }
-    if (!roots.empty()) backward(roots, weights, random_step);  // 8: one backward
+    if (!roots.empty()) backward(roots, weights);  // 8: one backward
     learner_.student.apply_writes();
     for (auto& p : learner_.terms) p.apply_writes();
     for (auto& p : learner_.teachers) p.apply_writes();
@@ -64,21 +64,12 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
   for (const auto& p : learner_.optimizer->parameters())
     if (p.tensor.grad().defined()) gradients.push_back(p.tensor.grad());
   if (assembly_.device().is_cpu()) {
-    for (std::size_t k = 0; k < stage.terms.size(); ++k)
-      if (report.values[k].defined() && !std::isfinite(report.values[k].item<double>()))
-        throw Error(
-            Exit::diverged,
-            Message{stage.terms[k].place,
-                    "step " + std::to_string(random_step + 1) + ", loss " + kdhost::quoted(stage.terms[k].name),
-                    "its value is " + shortest(report.values[k].item<double>()) + ".", "Expected a finite number.",
-                    "Lower the learning rate or the loss weight. This step has changed no weight."});
     if (!all_finite(gradients)) {
       std::string name;
       for (const auto& p : learner_.optimizer->parameters())
         if (name.empty() && p.tensor.grad().defined() && !all_finite({p.tensor.grad()})) name = p.name;
       throw Error(Exit::diverged,
-                  Message{stage.terms.empty() ? Place() : stage.terms.front().place,
-                          "step " + std::to_string(random_step + 1) + ", gradient of '" + name + "'",
+                  Message{stage.terms.empty() ? Place() : stage.terms.front().place, "gradient of '" + name + "'",
                           "it holds numbers that are not finite, while every loss is finite.",
                           "Expected finite numbers.", "Lower the learning rate. This step has changed no weight."});
     }
@@ -96,13 +87,13 @@ StepReport DistillStep::run(StagePlan& stage, const kdh_moment& moment, int64_t 
   return report;  // 11: nothing was read from the device
 }
 
-void DistillStep::backward(const std::vector<at::Tensor>& roots, const std::vector<at::Tensor>& weights, int64_t step) {
+void DistillStep::backward(const std::vector<at::Tensor>& roots, const std::vector<at::Tensor>& weights) {
   try {
     add_gradients(roots, weights);
   } catch (const c10::Error& e) {
     throw Error(Exit::plugin,
                 Message{{},
-                        "step " + std::to_string(step + 1) + ", backward",
+                        "backward",
                         e.what_without_backtrace(),
                         "Expected that every loss and model has a gradient that can be computed.",
                         "The name before the text is that of the hand-written gradient or operator: mend its plugin."});
@@ -166,7 +157,52 @@ at::Tensor DistillStep::compute(Term& term, const FedBatch& fed, const CallSetti
       else
         term.loss->inputs().set(port.slot, *t);
     }
-  return term.loss->compute(learner_.terms[term.parts], settings);
+  at::Tensor value = term.loss->compute(learner_.terms[term.parts], settings);
+  check_value(term, value);  // while what it has seen is there to be looked at
+  return value;
+}
+
+namespace {
+/// Without LibTorch's way to a number, which costs more than the check.
+double number_of(const at::Tensor& scalar) {
+  if (scalar.scalar_type() == at::kFloat) return *scalar.const_data_ptr<float>();
+  if (scalar.scalar_type() == at::kDouble) return *scalar.const_data_ptr<double>();
+  return scalar.item<double>();
+}
+
+/// The first port with a tensor that is so.
+template <class F>
+std::string port_where(const Inputs& inputs, const F& is_so) {
+  for (const kdh_arg& port : inputs.values()) {
+    const bool list = port.value.type == KDH_T_TENSOR_LIST;
+    for (uint64_t i = 0; i < (list ? port.value.count : 1); ++i)
+      if (is_so(tensor(list ? port.value.u.tensors[i] : port.value.u.tensor))) return std::string(view(port.name));
+  }
+  return {};
+}
+}  // namespace
+
+void DistillStep::check_value(const Term& term, const at::Tensor& value) const {
+  const Inputs& inputs = term.loss->inputs();
+  if (!value.requires_grad()) {
+    const std::string learns = port_where(inputs, [](const at::Tensor& t) { return t.requires_grad(); });
+    if (!learns.empty())
+      throw term.loss->broken("compute",
+                              "returned a value without a gradient, though its input '" + learns + "' has one",
+                              "a value that operators compute from its inputs; 0 times an input where it is nothing");
+  }
+  if (!assembly_.device().is_cpu() || std::isfinite(number_of(value))) return;
+  const std::string bad =
+      port_where(inputs, [](const at::Tensor& t) { return t.is_floating_point() && !all_finite({t}); });
+  const std::string what = term.loss->words() + ", in compute: its value is " + shortest(number_of(value));
+  if (bad.empty())
+    throw Error(Exit::diverged,
+                Message{term.place, "", what + ", though all its inputs are finite.", "Expected a finite number.",
+                        "Mend the plugin, or lower the learning rate if its inputs are extreme. This "
+                        "step has changed no weight."});
+  throw Error(Exit::diverged, Message{term.place, "", what + ", and its input '" + bad + "' is not finite.",
+                                      "Expected a finite number.",
+                                      "Lower the learning rate or the loss weight. This step has changed no weight."});
 }
 
 void DistillStep::follow_student() {

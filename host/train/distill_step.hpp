@@ -42,7 +42,8 @@ class DistillStep {
   void forward_models(StagePlan& stage, const FedBatch& fed, const CallSettings& settings);
   const at::Tensor& tensor_of(const Source& source, const FedBatch& fed);
   at::Tensor compute(Term& term, const FedBatch& fed, const CallSettings& settings);
-  static void backward(const std::vector<at::Tensor>& roots, const std::vector<at::Tensor>& weights, int64_t step);
+  void check_value(const Term& term, const at::Tensor& value) const;
+  static void backward(const std::vector<at::Tensor>& roots, const std::vector<at::Tensor>& weights);
   void follow_student();
 
   Assembly& assembly_;

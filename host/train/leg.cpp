@@ -11,7 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.hpp"
+#include "base/in_charge.hpp"
 #include "base/interrupt.hpp"
+#include "base/log.hpp"
 #include "base/process_usage.hpp"
 #include "base/progress.hpp"
 #include "train/weights.hpp"
@@ -45,7 +47,7 @@ Leg::Leg(LegContext context, Arm& arm, int64_t seed, std::string folder)
       learner_.teachers.back().require_grad(true);
     }
   }
-  identity_ = {context_.experiment_hash, seed, arm.baseline, context_.environment};
+  identity_ = {context_.experiment_hash, seed, arm.baseline, context_.environment, context_.allow_changes};
 }
 
 void Leg::start_stage(int64_t stage) {
@@ -93,11 +95,47 @@ kdh_moment Leg::moment() const {
   return m;
 }
 
+namespace {
+/// While it lives, messages about hangs and crashes say where the leg stands.
+struct LegNote {
+  explicit LegNote(const std::string& leg) { note_leg(leg); }
+  ~LegNote() { note_leg({}); }
+  LegNote(const LegNote&) = delete;
+  LegNote& operator=(const LegNote&) = delete;
+};
+
+/// What goes wrong in a step is told with its number, whoever finds it; files of the run have names of their own.
+template <class Work>
+void placed(const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.exit() == Exit::data && !error.place().known()) throw;
+    std::vector<Message> messages = error.with_context({}, training_words()).messages();
+    if (error.exit() == Exit::plugin) {
+      std::string& mend = messages.back().mend;
+      mend += (mend.empty() ? "" : " ") + checkpoint_words();
+    }
+    throw Error(error.exit(), std::move(messages));
+  }
+}
+}  // namespace
+
 LegResult Leg::run() {
+  const LegNote note("seed " + std::to_string(seed_) + ", " + arm_name());
   started_ = saved_at_ = shown_at_ = now_seconds();
   if (std::filesystem::exists(file("last.ckpt"))) {
     progress_ = read_checkpoint(file("last.ckpt"), learner_, identity_, [this](int64_t s) { start_stage(s); });
     context_.log.cut(progress_.metrics_bytes);
+    note_step(progress_.total_steps);
+    note_saved(progress_.total_steps);
+    if (!progress_.changes.empty()) {
+      log::warn(training_words() + ": goes on under other conditions: " + progress_.changes +
+                "; its bits are not those of an undisturbed run");
+      const nlohmann::ordered_json line = {
+          {"seed", seed_}, {"arm", arm_name()}, {"step", progress_.total_steps}, {"changes", progress_.changes}};
+      context_.log.add(line.dump());
+    }
     if (progress_.best_epoch >= 0) {
       best_ = learner_.student.clone("best");
       const SafetensorsFile stored(file("best.ckpt"), DigestRule::required);
@@ -164,11 +202,12 @@ void Leg::train_stage() {
   const StagePlan& plan = arm_.stages[static_cast<std::size_t>(progress_.stage)];
   const Experiment& e = assembly_.experiment();
   while (progress_.step < plan.steps) {
-    take_step();
+    note_step(progress_.total_steps + 1);
+    placed([this] { take_step(); });
     const bool stage_ends = progress_.step == plan.steps;
     const bool leg_ends = stage_ends && progress_.stage + 1 == static_cast<int64_t>(arm_.stages.size());
     const bool epoch_ends = progress_.total_steps % epoch_steps_ == 0 || leg_ends;
-    if (epoch_ends) end_epoch();
+    if (epoch_ends) placed([this] { end_epoch(); });
     const int64_t every = e.train.checkpoint_steps.value;
     const bool due = every > 0 ? progress_.total_steps % every == 0 : epoch_ends && now_seconds() - saved_at_ >= 2.0;
     if (due || leg_ends) save();
@@ -207,7 +246,7 @@ void Leg::take_step() {
     if (nonfinite_.defined() && nonfinite_.item<float>() != 0.0f)
       throw Error(Exit::diverged,
                   Message{plan.terms.empty() ? Place() : plan.terms.front().place,
-                          "before step " + std::to_string(progress_.total_steps), "a loss or gradient is not finite.",
+                          "in this step or one since the last line of the log", "a loss or gradient is not finite.",
                           "Expected finite numbers.", "Lower the learning rate. Such a step has changed no weight."});
     const double t = now_seconds();
     log_step(report, t - started_);
@@ -325,6 +364,7 @@ void Leg::save() {
   Progress saved = progress_;
   saved.seconds += now_seconds() - started_;
   write_checkpoint(file("last.ckpt"), learner_, saved, identity_);
+  note_saved(progress_.total_steps);
   saved_at_ = now_seconds();
 }
 

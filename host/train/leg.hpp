@@ -22,7 +22,8 @@ struct LegContext {
   std::string experiment_hash;
   std::string environment;
   int64_t chunk = 1;
-  std::string phase;  ///< "2/6": which of how many legs, for the progress line
+  std::string phase;           ///< "2/6": which of how many legs, for the progress line
+  bool allow_changes = false;  ///< a checkpoint made under other conditions is taken
 };
 
 class Leg {

@@ -232,7 +232,7 @@ RunResult run_experiment(RunInput& input, const RunOptions& options) {
           continue;
         }
         Leg leg({assembly, outputs, validation, test, metrics, hash, environment, chunk,
-                 std::to_string(result.legs.size() + 1) + "/" + std::to_string(legs)},
+                 std::to_string(result.legs.size() + 1) + "/" + std::to_string(legs), options.allow_changes},
                 arm, seed.value, place);
         result.legs.push_back(leg.run());
         if (result.first_step_seconds == 0.0) result.first_step_seconds = leg.first_step_seconds();

@@ -21,9 +21,10 @@ struct RunInput {
 };
 
 struct RunOptions {
-  std::string out;      ///< folder of the run itself; empty: runs/<experiment>/<time>-<hash>
-  bool resume = false;  ///< go on with the newest unfinished run of the same resolved file
-  std::string launch;   ///< how threads were chosen, for the plan
+  std::string out;             ///< folder of the run itself; empty: runs/<experiment>/<time>-<hash>
+  bool resume = false;         ///< go on with the newest unfinished run of the same resolved file
+  bool allow_changes = false;  ///< though LibTorch, threads or plugins are not those of its checkpoint
+  std::string launch;          ///< how threads were chosen, for the plan
 };
 
 /// Trains everything and returns what came out; summary.json is written. Errors: see reliability in host/README.md;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the plugin boundary costs: each operator through the SDK beside the same call of LibTorch, interleaved, on
-// tensors so small that nearly all of the time is overhead; and a call of a component. Bars: 1 us for an operator, 50
-// ns for a component call.
+// tensors so small that nearly all of the time is overhead; a call of a component; and what is looked at after each
+// call. Bars: 1 us for an operator, 50 ns for a component call, 200 ns for the checks of a call.
 //
 //   build/tests/bench/abi_bench          prints Google Benchmark's lines and then the table of differences; exits 1
 //   above a bar
@@ -26,6 +26,7 @@ namespace {
 
 constexpr double kOperatorBar = 1000.0;  // ns
 constexpr double kComponentBar = 50.0;   // ns
+constexpr double kCheckBar = 200.0;      // ns
 
 struct Pair {
   std::string name;
@@ -76,13 +77,14 @@ void register_operator(const std::string& name, abi_bench::SdkCall sdk, at::Tens
       [=] { return kdhost::take(sdk(kdhost::lend(a), kdhost::lend(b))); });
 }
 
-// A virtual call that returns its input: the least that any loss in C++ costs.
+// A virtual call that returns a tensor it has: the least that any loss in C++ costs.
 struct DirectLoss {
   virtual ~DirectLoss() = default;
   virtual at::Tensor compute(const at::Tensor& student, const at::Tensor& teacher) = 0;
 };
 struct DirectEmpty final : DirectLoss {
-  at::Tensor compute(const at::Tensor& student, const at::Tensor&) override { return student; }
+  at::Tensor compute(const at::Tensor&, const at::Tensor&) override { return value; }
+  at::Tensor value = at::zeros({});
 };
 struct DirectSoftKl final : DirectLoss {
   at::Tensor compute(const at::Tensor& student, const at::Tensor& teacher) override {
@@ -126,6 +128,33 @@ void register_losses(const at::Tensor& scalar, const at::Tensor& student, const 
       });
 }
 
+// What is looked at after a call, by itself: beside nothing at all.
+void register_checks(const at::Tensor& student, const at::Tensor& teacher) {
+  static const std::vector<at::Tensor> kept{student, teacher};  // inputs are borrowed
+  const auto nothing = [] { return 0; };
+  const auto inputs = std::make_shared<kdhost::Inputs>();
+  inputs->set(inputs->add("student.logits"), kept[0]);
+  inputs->set(inputs->add("teacher.logits"), kept[1]);
+  const auto versions = std::make_shared<kdhost::InputVersions>();
+  const at::Tensor value = at::zeros({});
+  register_pair("checks of a loss with 2 inputs", kCheckBar, nothing, [=] {
+    versions->note(inputs->values());
+    return versions->changed(inputs->values()).size() +
+           kdhost::same_input(kdhost::lend(value), inputs->values()).size() +
+           static_cast<std::size_t>(kdhost::sound_value(value, at::kCPU));
+  });
+  const auto known = std::make_shared<kdhost::KnownResults>();
+  const auto out = std::make_shared<kdhost::Outputs>();
+  for (const char* name : {"hidden1", "hidden2", "hidden3", "logits"}) out->add(name, student * 2.0);
+  const auto parts = std::make_shared<kdhost::Parts>();
+  register_pair("checks of a model with 4 results", kCheckBar, nothing, [=] {
+    versions->note(inputs->values());
+    return versions->changed(inputs->values()).size() +
+           static_cast<std::size_t>(known->fault(*out, inputs->values(), at::kCPU).has_value()) +
+           static_cast<std::size_t>(kdhost::lacks_gradient(*out, *parts));
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -151,6 +180,7 @@ int main(int argc, char** argv) {
         [](const at::Tensor& x, const at::Tensor& y) { return at::kl_div(x, y, at::Reduction::Sum, true); });
   }
   register_losses(at::zeros({}), at::randn({8, 10}).set_requires_grad(true), at::randn({8, 10}));
+  register_checks(at::randn({8, 10}).set_requires_grad(true), at::randn({8, 10}));
 
   std::vector<std::string> options{"abi_bench", "--benchmark_min_time=0.3"};  // options given later win
   options.insert(options.end(), argv + 1, argv + argc);

@@ -19,7 +19,7 @@ kdh_tensor sum_rows(kdh_tensor a, kdh_tensor b);
 kdh_tensor log_softmax(kdh_tensor a, kdh_tensor b);
 kdh_tensor kl_div(kdh_tensor a, kdh_tensor b);
 
-/// A loss that returns its input: what a call of a component costs by itself.
+/// A loss that returns a tensor it has: what a call of a component costs by itself.
 const kdh_component& empty_loss();
 /// The loss of the author's guide: 5 operators.
 const kdh_component& soft_kl();

@@ -126,7 +126,7 @@ error: mistake.toml:15:28: loss 'cross_entropy', port 'batch.label': the batch h
   It has: input, label, index. Did you mean 'label'?"""),
     "unknown component": ({"student": 'use = "kdhost.mpl"'}, 3, """
 error: mistake.toml:11:7: no plugin offers 'kdhost.mpl'.
-  Known models: kdhost.cifar_resnet, kdhost.lenet5, kdhost.mlp, kdhost.tutorial_deep, kdhost.tutorial_light, kdhost.vgg, kdhost.wrn. Did you mean 'kdhost.mlp'?"""),
+  Known models: kdhost.cifar_resnet, kdhost.lenet5, kdhost.mlp, kdhost.transformer, kdhost.tutorial_deep, kdhost.tutorial_light, kdhost.vgg, kdhost.wrn. Did you mean 'kdhost.mlp'?"""),
     "teacher with other classes": (
         {"teacher": BASE["teacher"].replace("[12]", "[12], classes = 4").replace("teacher.", "four.")}, 3, """
 error: mistake.toml:6:1: teacher 'teacher' gives 4 classes.
@@ -256,7 +256,7 @@ error: mistake.toml:3:7: data set 'kdhost.mnist' of PLUGINS/kdhost_datasets.so, 
 error: mistake.toml:3:7: data set 'kdhost.cifar10' of PLUGINS/kdhost_datasets.so, in create: FOLDER/cifar/test_batch.bin: has 3074 bytes, which is 1 records and 1 bytes; expected whole records of 3073 bytes, at least one.
     The file is damaged or incomplete, or of another CIFAR version: fetch it again."""),
     "numbers that diverge": ({"optimizer": 'use = "sgd"\nlr = 1e30', "train": "steps = 60"}, 6, """
-error: mistake.toml:14:7: step 2, loss 'cross_entropy': its value is nan.
+error: mistake.toml:14:7: seed 1, distilled, step 2: loss 'kdhost.cross_entropy' of PLUGINS/kdhost_losses_supervised.so, in compute: its value is nan, and its input 'student.logits' is not finite.
   Expected a finite number. Lower the learning rate or the loss weight. This step has changed no weight."""),
 }
 

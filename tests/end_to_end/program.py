@@ -37,7 +37,7 @@ class Folder:
 
     def environment(self, more=()):
         own = {k: v for k, v in os.environ.items() if not k.startswith(("KDHOST", "OMP_NUM_THREADS"))}
-        own.update(XDG_CACHE_HOME=self / "cache", LC_ALL="C.UTF-8", **dict(more))
+        own.update({"XDG_CACHE_HOME": self / "cache", "LC_ALL": "C.UTF-8", **dict(more)})
         return own
 
     def start(self, *arguments, more=()):

@@ -31,6 +31,18 @@ TEST_CASE("an experiment file alone means run") {
   CHECK(parse_options({"run", "a.toml"}).command == Command::run);
 }
 
+TEST_CASE("what is done about plugins that are new, have changed or hang can be chosen") {
+  const Options run = parse_options({"a.toml", "--resume", "--allow-changes", "--trust", "--patience", "60"});
+  CHECK(run.allow_changes);
+  CHECK(run.trust);
+  CHECK(run.patience_seconds == 60);
+  CHECK(parse_options({"a.toml", "--patience", "0"}).patience_seconds == 0);
+  CHECK_FALSE(parse_options({"a.toml"}).patience_seconds.has_value());
+  CHECK(parse_options({"loss", "kdhost.kd", "--inputs", "i", "--trust"}).trust);
+  CHECK(refusal({"a.toml", "--patience", "soon"}) ==
+        "exit 2: kdhost run: --patience is 'soon'.\n  Expected a whole number from 0 to 1000000.");
+}
+
 TEST_CASE("every option of every command is understood") {
   const Options run = parse_options({"run", "a.toml", "--out", "o", "--resume", "--device", "cuda:1", "--threads", "2",
                                      "--plugin-dir", "p", "--plugin-dir", "q", "--json"});
@@ -110,6 +122,7 @@ TEST_CASE("the help of a command is what it accepts") {
         "  --in-process            A plugin: in this process, for a debugger\n"
         "  --device DEVICE         cpu, cuda, cuda:1, auto\n"
         "  --threads N             Threads for operators; chosen by load if not given\n"
+        "  --trust                 Do not try new plugins in a process of their own first\n"
         "  --plugin-dir DIR        Look for plugins here first; repeatable\n"
         "  --json                  Print the result as JSON\n"
         "  --verbose               A plugin: also the tests that pass\n"

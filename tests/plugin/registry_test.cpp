@@ -207,3 +207,44 @@ TEST_CASE("what an exact plugin without a list offers is left open by a program 
   Registry registry(HostAbi{}, {place_of(folder.path())});
   CHECK(registry.undecided("zoo.unlisted"));
 }
+
+TEST_CASE("a file that did not come with the program is shown to the host before it is opened, once") {
+  Folder foreign;
+  Folder own;
+  foreign.with({"healthy"});
+  own.with({"misbehaving"});
+  std::vector<std::string> shown;
+  HostAbi host;
+  host.admit = [&](const fs::path& file) { shown.push_back(file.filename()); };
+  Registry registry(host, {place_of(foreign.path()), place_of(own.path(), Origin::program)});
+  registry.find("zoo.net", KDH_KIND_MODEL, kLine);
+  registry.find("zoo.wrong_shape", KDH_KIND_LOSS, kLine);
+  CHECK(shown.empty());
+  registry.admit_found();
+  CHECK(shown == std::vector<std::string>{"healthy.so"});
+  registry.load("zoo.net", KDH_KIND_MODEL, kLine);
+  registry.load("zoo.wrong_shape", KDH_KIND_LOSS, kLine);
+  CHECK(shown.size() == 1);
+}
+
+TEST_CASE("a file that the host does not admit is refused at the line that asks for it, and not opened") {
+  Folder folder;
+  folder.with({"healthy"});
+  HostAbi host;
+  host.admit = [](const fs::path&) { throw Error(Exit::plugin, Message{.where = "p.so", .what = "crashed."}); };
+  Registry registry(host, {place_of(folder.path())});
+  Offer& offer = registry.find("zoo.net", KDH_KIND_MODEL, kLine);
+  CHECK(error_of([&] { registry.admit_found(); }) == "exit 5: e.toml:7:7: p.so: crashed.");
+  CHECK(error_of([&] { registry.load("zoo.net", KDH_KIND_MODEL, kLine); }) == "exit 5: e.toml:7:7: p.so: crashed.");
+  CHECK(offer.file->library == nullptr);
+}
+
+TEST_CASE("a program that goes by records alone opens no plugin") {
+  Folder folder;
+  folder.with({"unlisted"});
+  HostAbi host;
+  host.can_open = false;
+  Registry registry(host, {place_of(folder.path())});
+  CHECK(registry.undecided("zoo.unlisted"));
+  CHECK(registry.files().front().library == nullptr);
+}
