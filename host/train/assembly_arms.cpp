@@ -7,6 +7,7 @@
 #include "base/nearest.hpp"
 #include "base/text.hpp"
 #include "data/sample_order.hpp"
+#include "data/views.hpp"
 #include "plugin/experiment_check.hpp"
 #include "train/assembly.hpp"
 
@@ -23,15 +24,19 @@ int64_t Arm::steps() const {
 Source Assembly::resolve(const Text& source, const std::string& port, std::vector<Message>& problems) const {
   Source s;
   s.place = source.place;
+  const auto field_of = [&](const std::string& name) {
+    const at::Tensor* field = probe_.find(name);
+    const std::vector<std::string> names = field_names();
+    if (!field)
+      problems.push_back({source.place, "port " + kdhost::quoted(port),
+                          "the batch has no field " + kdhost::quoted(name) + ".", "It has: " + join(names) + ".",
+                          did_you_mean(name, names)});
+    return field;
+  };
   if (port.rfind("batch.", 0) == 0) {
     s.kind = Source::Kind::field;
     s.name = std::string(field_name(source.value));
-    if (!probe_.find(s.name)) {
-      const std::vector<std::string> names = field_names();
-      problems.push_back({source.place, "port " + kdhost::quoted(port),
-                          "the batch has no field " + kdhost::quoted(s.name) + ".", "It has: " + join(names) + ".",
-                          did_you_mean(s.name, names)});
-    }
+    field_of(s.name);
     return s;
   }
   const std::size_t colon = source.value.find(':');
@@ -53,12 +58,23 @@ Source Assembly::resolve(const Text& source, const std::string& port, std::vecto
     return s;
   }
   s.name = tap;
+  const std::string plain(viewed_tap(tap).tap);
   std::vector<std::string> names;
   for (const auto& o : outputs_[s.model]) names.push_back(o.port);
-  if (std::find(names.begin(), names.end(), tap) == names.end())
+  if (std::find(names.begin(), names.end(), plain) == names.end())
     problems.push_back({source.place, "port " + kdhost::quoted(port),
-                        model_name(s.model) + " has no tap " + kdhost::quoted(tap) + ".",
-                        "It has: " + join(names) + ".", did_you_mean(tap, names)});
+                        model_name(s.model) + " has no tap " + kdhost::quoted(plain) + ".",
+                        "It has: " + join(names) + ".", did_you_mean(plain, names)});
+  if (plain.size() == tap.size()) return s;
+  const std::string view = tap.substr(plain.size() + 1);
+  const at::Tensor* input = field_of("input");
+  const at::Tensor* field = input ? field_of(view) : nullptr;
+  if (field && rows_of_view(*input, *field) == 0)
+    problems.push_back({source.place, "port " + kdhost::quoted(port),
+                        "the field " + kdhost::quoted(view) + ", " + tensor_text(*field) + ", is no view of the input.",
+                        "Expected a field like " + kdhost::quoted("input") + ", " + tensor_text(*input) +
+                            ", or with a second dimension before the others for several views of each sample.",
+                        "Let a transform write it, such as kdhost.view or kdhost.rotations."});
   return s;
 }
 
@@ -75,7 +91,7 @@ std::vector<PortShape> Assembly::shapes_of(const std::vector<PortBinding>& ports
         shape.sizes[0] = -1;
       } else if (s.kind == Source::Kind::tap) {
         for (const auto& o : outputs_[s.model])
-          if (o.port == s.name) shape = o;
+          if (o.port == viewed_tap(s.name).tap) shape = o;
       } else {
         for (const auto& spec : *model(s.model).part_list())
           if (spec.name == s.name) {

@@ -8,6 +8,7 @@
 
 #include "base/stream.hpp"
 #include "base/text.hpp"
+#include "data/views.hpp"
 #include "tensor/backward.hpp"
 
 namespace kdhost {
@@ -111,15 +112,19 @@ void DistillStep::forward_models(StagePlan& stage, const FedBatch& fed, const Ca
     const bool average = m > 0 && assembly_.teachers()[m - 1].kind == TeacherKind::average;
     Parts& parts = m == 0 ? learner_.student : learner_.teachers[m - 1];
     outputs_[m].clear();
-    if (average) {
-      const at::NoGradGuard no_grad;
-      CallSettings evaluation = settings;
-      evaluation.flags = 0;
-      model.forward(parts, evaluation, wants, outputs_[m]);
-    } else {
-      const AutocastGuard autocast(precision, assembly_.device());
-      model.forward(parts, settings, wants, outputs_[m]);
-    }
+    forward_views(model.inputs(), fed.batch, wants, outputs_[m],
+                  [&](const Batch& batch, const Wants& wanted, Outputs& out) {
+                    assembly_.bind_fields(model, batch);
+                    if (average) {
+                      const at::NoGradGuard no_grad;
+                      CallSettings evaluation = settings;
+                      evaluation.flags = 0;
+                      model.forward(parts, evaluation, wanted, out);
+                    } else {
+                      const AutocastGuard autocast(precision, assembly_.device());
+                      model.forward(parts, settings, wanted, out);
+                    }
+                  });
     if (precision == Precision::bf16) {  // losses are computed in float32
       Outputs cast;
       for (const auto& e : outputs_[m])

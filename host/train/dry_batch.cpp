@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "data/sample_order.hpp"
+#include "data/views.hpp"
 #include "tensor/backward.hpp"
 #include "train/distill_step.hpp"
 #include "train/weights.hpp"
@@ -40,14 +41,12 @@ class DryRun {
     settings.device = assembly.device();
     outputs_.resize(1 + others_.size());
     for (std::size_t m = 0; m < outputs_.size(); ++m) {
-      if (m > 0 && assembly.teachers()[m - 1].kind == TeacherKind::frozen) {
-        teacher_forward(assembly, m - 1, batch_, Wants(), outputs_[m]);
-        continue;
-      }
-      ModelInstance& model = assembly.model(m);
-      assembly.bind_fields(model, batch_);
-      const bool average = m > 0 && assembly.teachers()[m - 1].kind == TeacherKind::average;
-      model.forward(m == 0 || average ? student_ : others_[m - 1], settings, Wants(), outputs_[m]);
+      forward(m, Wants(), settings, outputs_[m]);
+      const Wants viewed = taps_of_views(m);
+      if (viewed.names().empty()) continue;
+      Outputs more;
+      forward(m, viewed, settings, more);
+      for (const auto& entry : more) outputs_[m].add(entry.name, entry.value);
     }
   }
 
@@ -96,6 +95,29 @@ class DryRun {
   const Parts& student() const { return student_; }
 
  private:
+  void forward(std::size_t m, const Wants& wants, const CallSettings& settings, Outputs& out) {
+    if (m > 0 && assembly_.teachers()[m - 1].kind == TeacherKind::frozen) {
+      teacher_forward(assembly_, m - 1, batch_, wants, out);
+      return;
+    }
+    ModelInstance& model = assembly_.model(m);
+    const bool average = m > 0 && assembly_.teachers()[m - 1].kind == TeacherKind::average;
+    Parts& parts = m == 0 || average ? student_ : others_[m - 1];
+    forward_views(model.inputs(), batch_, wants, out, [&](const Batch& batch, const Wants& wanted, Outputs& found) {
+      assembly_.bind_fields(model, batch);
+      model.forward(parts, settings, wanted, found);
+    });
+  }
+
+  /// Taps of forwards on other fields of the batch than the input, which a forward for everything does not give.
+  Wants taps_of_views(std::size_t m) const {
+    std::set<std::string> names;
+    for (const StagePlan& stage : assembly_.arms().front().stages)
+      for (const std::string& name : stage.wants[m].names())
+        if (!viewed_tap(name).view.empty()) names.insert(name);
+    return Wants(std::vector<std::string>(names.begin(), names.end()));
+  }
+
   at::Tensor tensor_of(const Source& s) {
     if (s.kind == Source::Kind::field) return *batch_.find(s.name);
     if (s.kind == Source::Kind::tap) return *outputs_[s.model].find(s.name);

@@ -16,6 +16,7 @@
 #include "base/log.hpp"
 #include "base/text.hpp"
 #include "data/sample_order.hpp"
+#include "data/views.hpp"
 
 namespace kdhost {
 
@@ -42,18 +43,20 @@ void teacher_forward(Assembly& assembly, std::size_t teacher, const Batch& batch
   const at::NoGradGuard no_grad;
   TeacherModel& t = assembly.teachers()[teacher];
   const at::ScalarType dtype = t.precision == Precision::bf16 ? at::kBFloat16 : parameter_dtype(t.precision);
-  const std::vector<at::Tensor> held = bind_in(*t.model, batch, dtype);
   CallSettings settings;
   settings.flags = t.training_mode ? KDH_CALL_TRAINING : KDH_CALL_FROZEN;
   settings.device = assembly.device();
   out.clear();
-  if (t.training_mode) {
-    // Statistics of the batch, but the teacher's own stay as they are: batch norm would move them in place.
-    Parts copy = t.parts.with_copied_buffers();
-    t.model->forward(copy, settings, wants, out);
-  } else {
-    t.model->forward(t.parts, settings, wants, out);
-  }
+  forward_views(t.model->inputs(), batch, wants, out, [&](const Batch& seen, const Wants& wanted, Outputs& found) {
+    const std::vector<at::Tensor> held = bind_in(*t.model, seen, dtype);
+    if (t.training_mode) {
+      // Statistics of the batch, but the teacher's own stay as they are: batch norm would move them in place.
+      Parts copy = t.parts.with_copied_buffers();
+      t.model->forward(copy, settings, wanted, found);
+    } else {
+      t.model->forward(t.parts, settings, wanted, found);
+    }
+  });
   if (dtype == assembly.floating()) return;
   Outputs cast;
   for (const auto& e : out) cast.add(e.name, e.value.is_floating_point() ? e.value.to(assembly.floating()) : e.value);
@@ -138,6 +141,7 @@ TeacherOutputs::TeacherOutputs(Assembly& assembly, const std::string& store_fold
 std::string TeacherOutputs::why_not_exact(std::size_t teacher) const {
   const TeacherModel& t = assembly_.teachers()[teacher];
   if (t.training_mode) return "a loss wants its batch norm in training mode";
+  if (wants_views(wanted(teacher))) return "it is shown other views of a sample";
   if (assembly_.augment().mixes()) return "a transform mixes the samples of a batch";
   if (assembly_.augment().random() && assembly_.experiment().data.views.value == 0) return "augmentation is random";
   for (const auto& arm : assembly_.arms())
@@ -254,8 +258,8 @@ void TeacherOutputs::add(std::vector<FedBatch>& batches, const StagePlan& stage,
       }
       continue;
     }
-    if (batches.size() == 1) {
-      forward(i, batches.front().batch, wants, batches.front().teachers[i]);
+    if (batches.size() == 1 || wants_views(wants)) {
+      for (auto& b : batches) forward(i, b.batch, wants, b.teachers[i]);
       continue;
     }
     Batch all;
