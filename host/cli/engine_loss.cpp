@@ -168,7 +168,7 @@ std::string parts_text(const LossEvaluation& loss, int64_t seed) {
 void evaluate_loss(const Options& options) {
   if (options.threads) at::set_num_threads(*options.threads);
   const at::Device device = find_device(Text(options.device.value_or("cpu"), Place{"--device"}));
-  Registry registry(engine_abi(), plugin_places(options));
+  Registry registry(engine_host(options), plugin_places(options));
   for (const Error& problem : registry.problems()) throw problem;
   const int64_t seed = options.seed.value_or(0);
   const LossEvaluation first = evaluate(registry, first_request(options), device, seed);
