@@ -63,4 +63,31 @@ if(NOT listed STREQUAL "beside the program: WORK/prefix/lib/kdhost/plugins
 ")
   message(FATAL_ERROR "not found where they were installed:\n${listed}")
 endif()
+# A plugin for hosts of an older ABI than the SDK's; one that the SDK does not know stops the compiler, a word that is no
+# version stops CMake.
+function(configure_for abi)
+  file(WRITE "${WORK}/older/CMakeLists.txt" "cmake_minimum_required(VERSION 3.25)\nproject(older LANGUAGES CXX)\n"
+       "find_package(kdhost 1.0 REQUIRED)\nkdhost_add_plugin(older ABI ${abi} SOURCES ${WORK}/source/soft_kl.cpp)\n")
+  execute_process(COMMAND "${CMAKE_COMMAND}" -S "${WORK}/older" -B "${WORK}/older/build" "-DCMAKE_CXX_COMPILER=${COMPILER}"
+                          "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DCMAKE_PREFIX_PATH=${WORK}/prefix"
+                  RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(status EQUAL 0)
+    execute_process(COMMAND "${CMAKE_COMMAND}" --build "${WORK}/older/build"
+                    RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  endif()
+  set(status ${status} PARENT_SCOPE)
+  set(out "${out}" PARENT_SCOPE)
+endfunction()
+foreach(case "1.0||yes" "1.1|KDHOST_TARGET_ABI is no version of the plugin ABI that this SDK knows: it knows 100 .1.0.|no"
+             "new|ABI is 'new', expected two numbers as in 1.0|no")
+  string(REPLACE "|" ";" case "${case}")
+  list(GET case 0 abi)
+  list(GET case 1 words)
+  list(GET case 2 fits)
+  configure_for(${abi})
+  string(REGEX REPLACE "[ \n]+" " " out " ${out}")
+  if((fits AND NOT status EQUAL 0) OR (NOT fits AND status EQUAL 0) OR (NOT fits AND NOT out MATCHES "${words}"))
+    message(FATAL_ERROR "ABI ${abi}: expected ${words}, found (${status}):\n${out}")
+  endif()
+endforeach()
 message(STATUS "two plugins built out of tree without LibTorch: ${WORK}/build")

@@ -77,6 +77,23 @@ TEST_CASE("a data set tells its fields, fetches samples and shows what lies in m
         "1: data: sample 3 of the training split.\n  Expected samples 0..2 and one buffer for each field.");
 }
 
+TEST_CASE("fields are walked by the stride that the plugin gives, not by the size that the host knows") {
+  struct LaterField {
+    kdh_field known;
+    uint64_t later;
+  };
+  describe_images();
+  LaterField longer[2] = {{fields[0], ~uint64_t{0}}, {fields[0], ~uint64_t{0}}};
+  longer[1].known.name = borrow("other");
+  told.fields = &longer[0].known;
+  told.n_fields = 2;
+  told.field_size = sizeof(LaterField);
+  const DatasetInstance data(origin(kDataset, "data"), {});
+  REQUIRE(data.info().fields.size() == 2);
+  CHECK(data.info().fields[1].name == "other");
+  CHECK(data.info().fields[1].bytes == 2);
+}
+
 TEST_CASE("a data set that describes itself wrongly is refused") {
   struct Case {
     std::function<void()> change;
