@@ -55,6 +55,7 @@ class Shipped {
     }
     loss_ = std::make_unique<kdhost::LossInstance>(kdhost::test::origin(component, c.library, "loss.bench"),
                                                    std::move(creation));
+    loss_->want_terms(false);  // as in the steps of a training that are not logged
     parts_ = kdhost::Parts(loss_->part_list(), "loss.bench", 1, at::kFloat);
     parts_.require_grad(true);
     std::map<std::string, std::size_t> slots;

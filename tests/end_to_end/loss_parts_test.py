@@ -159,11 +159,12 @@ with Folder() as folder:
         name = "loss." + use.split(".")[1] + "/"
         if not any(t.startswith(name) for t in whole):
             fail(f"{use} has no parts in the checkpoint")
-    for line in log_lines(folder / "whole/metrics.jsonl"):
+    lines = [line.get("terms", {}) for line in log_lines(folder / "whole/metrics.jsonl")]
+    logged = [terms["byot"] for terms in lines if "byot" in terms]
+    if len(logged) != 20:
+        fail(f"kdhost.byot is in {len(logged)} lines of the log, not in the 20 of the second stage")
+    for term in logged:
         # What kdhost.byot names of its value is without the weights of its parameters.
-        term = line.get("terms", {}).get("byot")
-        if not term:
-            continue
         parts_of_value = {"label": 0.7, "kd": 0.3, "feature": 0.03}
         if term.get("parts", {}).keys() != parts_of_value.keys():
             fail(f"the log does not have the parts of kdhost.byot: {term}")
