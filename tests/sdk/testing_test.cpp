@@ -7,7 +7,7 @@
 #undef KDHOST_PLUGIN
 #define KDHOST_PLUGIN(...)
 #include "../../sdk/templates/custom_gradient.cpp"
-#include "../../sdk/templates/parallel_kernel.cpp"
+#include "../../sdk/templates/fused_kd_ce.cpp"
 #include "../../sdk/templates/raw_memory.cpp"
 // NOLINTEND
 
@@ -173,34 +173,50 @@ TEST_CASE("a right hand-written gradient agrees with differences and a wrong one
 }
 
 TEST_CASE("the shipped kernel with parallel_for has the right value and gradient, also when pieces run backwards") {
-  std::vector<double> student, teacher;
+  constexpr std::int64_t kRows = 50, kClasses = 4;
+  constexpr double kTemperature = 2.0, kAlpha = 0.3;
+  std::vector<double> student, teacher, label;
   Stream stream(3);
-  for (int i = 0; i < 50 * 4; ++i) {
+  for (int i = 0; i < kRows * kClasses; ++i) {
     student.push_back(stream.normal());
     teacher.push_back(stream.normal());
   }
-  Bench<Order> bench({{"margin", 0.5}});
-  bench.input("student.logits", student, {50, 4}).input("teacher.logits", teacher, {50, 4});
+  for (int i = 0; i < kRows; ++i) label.push_back(i % kClasses);
+  Bench<KdCe> bench({{"temperature", kTemperature}, {"alpha", kAlpha}});
+  bench.input("student.logits", student, {kRows, kClasses}).input("teacher.logits", teacher, {kRows, kClasses});
+  bench.input("batch.label", label, {kRows}, Dtype::i64);
   double expected = 0;
-  for (std::size_t r = 0; r < 50; ++r)
-    for (std::size_t i = 0; i < 4; ++i)
-      for (std::size_t j = 0; j < 4; ++j)
-        if (teacher[4 * r + i] > teacher[4 * r + j])
-          expected += std::max(0.0, 0.5 - (student[4 * r + i] - student[4 * r + j])) / 50.0;
-  CHECK(bench.compute() == Approx(expected));
-  struct StudentOnly : OrderLoss {
-    Tensor other;
-    Tensor forward(const Tensors& in, Tensors& saved) const { return OrderLoss::forward({in[0], other}, saved); }
+  for (std::size_t r = 0; r < kRows; ++r) {
+    const auto probability = [&](const std::vector<double>& logits, std::size_t i, double temperature) {
+      double sum = 0;
+      for (std::size_t j = 0; j < kClasses; ++j) sum += std::exp(logits[kClasses * r + j] / temperature);
+      return std::exp(logits[kClasses * r + i] / temperature) / sum;
+    };
+    expected -= kAlpha * std::log(probability(student, r % kClasses, 1.0)) / kRows;
+    for (std::size_t i = 0; i < kClasses; ++i) {
+      const double p = probability(teacher, i, kTemperature);
+      expected +=
+          (1 - kAlpha) * kTemperature * kTemperature * p * std::log(p / probability(student, i, kTemperature)) / kRows;
+    }
+  }
+  CHECK(bench.compute() == Approx(expected).epsilon(1e-12));
+
+  struct OfStudent : FusedKdCe {
+    Tensor teacher, label;
+    Tensor forward(const Tensors& in, Tensors& saved) const {
+      return FusedKdCe::forward({in[0], teacher, label}, saved);
+    }
     Tensors backward(const Tensors& saved, const Tensor& grad) const {
-      Tensors g = OrderLoss::backward(saved, grad);
-      g.pop_back();
-      return g;
+      return {FusedKdCe::backward(saved, grad).front()};
     }
   };
-  StudentOnly kernel;
-  kernel.margin = 0.5;
-  kernel.other = tensor(teacher, {50, 4});
-  CHECK(gradient_error(kernel, {tensor(student, {50, 4})}, 1e-7) < 1e-6);
+  const OfStudent kernel{
+      {kTemperature, kAlpha}, tensor(teacher, {kRows, kClasses}), tensor(label, {kRows}, Dtype::i64)};
+  CHECK(gradient_error(kernel, {tensor(student, {kRows, kClasses})}) < 1e-8);
+
+  label[7] = kClasses;
+  bench.input("batch.label", label, {kRows}, Dtype::i64);
+  CHECK_THROWS_WITH(bench.compute(), "a label is not one of the 4 classes of the logits");
 }
 
 TEST_CASE("a parameter that a component asks for wrongly is answered with what there is") {
