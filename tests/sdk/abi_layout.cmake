@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # sdk/abi/layout_1_0.c compiles as C11 and C++17 with each compiler while abi.h has the layout of ABI 1.0; it still does
 # when a member is appended, and says what is allowed when a member is inserted or a number changed. A target that the header does not
-# know is refused.
+# know is refused, and for the target 1.0 the header declares what that of 1.0 did.
 #   cmake -D SDK=<sdk> -D "C_COMPILERS=gcc;clang-14" -D "CXX_COMPILERS=g++;clang++-14" -P abi_layout.cmake
 cmake_minimum_required(VERSION 3.25)
 file(READ "${SDK}/include/kdhost/abi.h" abi)
@@ -28,6 +28,22 @@ function(compile compiler language standard find put expected)
     message(FATAL_ERROR "${compiler} -std=${standard}:\n${text}")
   endif()
 endfunction()
+
+# What the header declares for plugins of a version is, token by token, what the header of that version declared.
+function(declared compiler result header)
+  execute_process(COMMAND ${compiler} -x c -std=c11 -E -P -DKDHOST_TARGET_ABI=100 "${header}"
+                  OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX REPLACE "[ \n]+" " " text "${text}")
+  set(${result} "${text}" PARENT_SCOPE)
+endfunction()
+foreach(compiler IN LISTS C_COMPILERS)
+  declared(${compiler} then "${SDK}/abi/abi_1_0.h")
+  declared(${compiler} now "${SDK}/include/kdhost/abi.h")
+  if(NOT then STREQUAL now)
+    message(FATAL_ERROR "abi.h declares something else for KDHOST_TARGET_ABI=100 than the header of 1.0, sdk/abi/abi_1_0.h, "
+            "did. Allowed are members at the end of a struct behind `#if KDHOST_TARGET_ABI >= 101`.\nThen:\n${then}\nNow:\n${now}")
+  endif()
+endforeach()
 
 set(allowed " differs from ABI 1.0: only appending is allowed, see the top of this file")
 foreach(language c c++)
