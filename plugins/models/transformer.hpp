@@ -34,13 +34,14 @@ struct Transformer final : Model {
         "of the parameters are PyTorch's: encoder.layers.0.self_attn.in_proj_weight.");
     s.recipe("[student]\nuse = \"kdhost.transformer\"\nparams = { layers = 2, width = 64, heads = 4 }\n");
     s.integer("layers", 2).at_least(1).doc("number of layers");
-    s.integer("width", 64).at_least(1).doc("features of each position");
+    s.integer("width", 64).at_least(4).doc("features of each position");
     s.integer("heads", 4).at_least(1).doc("attention heads; they share the width");
     s.integer("inner", 256).at_least(1).doc("features between the two linear layers");
     s.integer("vocabulary").at_least(1).doc("how many numbers of words there are; needed for words");
     s.number("dropout", 0.1).at_least(0.0).below(1.0).doc("share left out in training").schedulable();
     describe_classes(s);
-    s.input("batch.input").doc("[N, length] numbers of words, [N, length, D] vectors, or [N, channels, height, width]");
+    s.input("batch.input")
+        .doc("[N, length, D] vectors, [N, length] numbers of words, or images, whose rows are the positions");
     s.input("batch.mask")
         .doc("[N, length], 0 where a position is padding; without it every position counts")
         .optional();
