@@ -13,7 +13,8 @@ namespace kdhost {
 
 /// What this program offers to plugins: LibTorch is in the process, so exact ones can be opened.
 HostAbi engine_abi();
-/// The same for commands that use plugins: one that was never used before is tried in a process of its own first, unless
+/// The same for commands that use plugins: one that was never used before is tried in a process of its own first,
+/// unless
 /// --trust says not to. Asked for before the program computes, since the trial forks.
 HostAbi engine_host(const Options& options);
 

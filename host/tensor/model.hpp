@@ -16,10 +16,10 @@ class ModelInstance : public Instance {
   const Inputs& inputs() const { return inputs_; }
 
   /// Runs the model and fills `out` with the results that `wants` asks for ("logits" and taps). Error (plugin) when the
-  /// component fails, names a result twice, leaves out a wanted one, gives one on another device or of another shape than
-  /// in its first call with inputs of this shape, or without a gradient where it trains. In evaluation without KDH_CALL_DRY buffer
-  /// writes are applied at once, in training they stay pending. The caller chooses the gradient mode (at::NoGradGuard
-  /// for a teacher). With KDH_CALL_FROZEN derived tensors are kept in `parts` until they change.
+  /// component fails, names a result twice, leaves out a wanted one, gives one on another device or of another shape
+  /// than in its first call with inputs of this shape, or without a gradient where it trains. In evaluation without
+  /// KDH_CALL_DRY buffer writes are applied at once, in training they stay pending. The caller chooses the gradient
+  /// mode (at::NoGradGuard for a teacher). With KDH_CALL_FROZEN derived tensors are kept in `parts` until they change.
   void forward(Parts& parts, const CallSettings& settings, const Wants& wants, Outputs& out);
 
  private:

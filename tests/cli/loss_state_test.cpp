@@ -23,7 +23,7 @@ struct Hint {
 
 }  // namespace
 
-TEST_CASE("--state gives the parts by their names, and --grads has their gradients as param/NAME") {
+TEST_CASE("the option --state gives the parts by their names, and --grads has their gradients as param/NAME") {
   const Hint hint;
   save(hint.p, "state.safetensors", {{"regressor0.linear.weight", hint.weight}, {"regressor0.linear.bias", hint.bias}});
   const Answer answer = hint.with("--state state.safetensors --grads out.safetensors");
@@ -43,7 +43,7 @@ TEST_CASE("--state gives the parts by their names, and --grads has their gradien
   CHECK(json["parts"]["not_given"].empty());
 }
 
-TEST_CASE("--state takes the parts of the term out of a checkpoint") {
+TEST_CASE("the option --state takes the parts of the term out of a checkpoint") {
   const Hint hint;
   const std::string weight = "regressor0.linear.weight", bias = "regressor0.linear.bias";
   save(hint.p, "last.ckpt",
