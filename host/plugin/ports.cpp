@@ -91,11 +91,13 @@ class PortBinder {
              "Expected one line of inputs for each port.");
       return;
     }
-    if (!port->is_list && binding.taps.size() != 1 && component_.param("combine") == nullptr) {
+    const bool combines = component_.param("combine") != nullptr && port->name.starts_with("teacher.");
+    if (!port->is_list && binding.taps.size() != 1 && !combines) {
       report(binding.port.place,
              "port '" + port->name + "' of " + loss() + " takes one tap, found " + std::to_string(binding.taps.size()) +
                  ".",
-             "Only a loss with a parameter 'combine' takes several taps on such a port.");
+             "Only a teacher's port takes several, of a loss with a parameter 'combine'.");
+      written_.push_back({port, {}});
       return;
     }
     BoundPort bound;

@@ -121,8 +121,14 @@ void placed(const Work& work) {
 }
 }  // namespace
 
+// "seed 1, distilled"; a plain training has no arms to tell apart.
+std::string Leg::words() const {
+  const bool plain = assembly_.arms().size() == 1 && assembly_.experiment().teachers.empty();
+  return "seed " + std::to_string(seed_) + (plain ? "" : ", " + arm_name());
+}
+
 LegResult Leg::run() {
-  const LegNote note("seed " + std::to_string(seed_) + ", " + arm_name());
+  const LegNote note(words());
   started_ = saved_at_ = shown_at_ = now_seconds();
   if (std::filesystem::exists(file("last.ckpt"))) {
     progress_ = read_checkpoint(file("last.ckpt"), learner_, identity_, [this](int64_t s) { start_stage(s); });
@@ -183,7 +189,7 @@ LegResult Leg::run() {
   };
   write(learner_.student, "last.safetensors");
   write(best, "student.safetensors");
-  std::string line = "seed " + std::to_string(seed_) + ", " + arm_name() + ": ";
+  std::string line = words() + ": ";
   if (const auto& m = assembly_.metrics(); !m.empty()) {
     const std::string name = last_part(std::string(m.front().metric->id()));
     char text[96];
@@ -214,7 +220,7 @@ void Leg::train_stage() {
     if (interrupted()) {
       if (!due && !leg_ends) save();
       throw Error(Exit::interrupted, Message{{},
-                                             "seed " + std::to_string(seed_) + ", " + arm_name(),
+                                             words(),
                                              "stopped by a signal after step " + std::to_string(progress_.total_steps) +
                                                  " of " + std::to_string(arm_.steps()) + ".",
                                              "",
@@ -331,8 +337,7 @@ std::string Leg::progress_text(const StepReport* report) const {
   const auto done = static_cast<double>(progress_.total_steps - started_step_);
   const double speed = done / std::max(elapsed, 1e-9);
   char text[160];
-  std::snprintf(text, sizeof text, "%s seed %lld %s: epoch %.1f/%lld", context_.phase.c_str(),
-                static_cast<long long>(seed_), arm_name().c_str(),
+  std::snprintf(text, sizeof text, "%s %s: epoch %.1f/%lld", context_.phase.c_str(), words().c_str(),
                 static_cast<double>(progress_.total_steps) / static_cast<double>(epoch_steps_),
                 static_cast<long long>((arm_.steps() + epoch_steps_ - 1) / epoch_steps_));
   std::string line = text;

@@ -50,6 +50,7 @@ class Leg {
   std::string progress_text(const StepReport* report) const;
   kdh_moment moment() const;
   std::string arm_name() const { return arm_.baseline ? "baseline" : "distilled"; }
+  std::string words() const;
   std::string file(const char* name) const { return folder_ + "/" + name; }
 
   LegContext context_;

@@ -33,8 +33,8 @@ checkpoint_steps = 2
 [baseline]
 enabled = false
 """
-AT = "error: late.toml:14:10: seed 1, distilled, step 3: loss 'zoo.late' of ZOO/late.so, in "
-IN_MODEL = "error: late.toml:9:10: seed 1, distilled, step 3: model 'zoo.late_model' of ZOO/late.so, in forward: "
+AT = "error: late.toml:14:10: seed 1, step 3: loss 'zoo.late' of ZOO/late.so, in "
+IN_MODEL = "error: late.toml:9:10: seed 1, step 3: model 'zoo.late_model' of ZOO/late.so, in forward: "
 GOES_ON = "The checkpoint of step 2 is whole: the same command with --resume goes on from it."
 MISTAKE = "This is a mistake in the plugin. " + GOES_ON
 CRASHED = GOES_ON + " This is a mistake in the plugin: `kdhost check PLUGIN.so` tries it by itself."
@@ -121,7 +121,7 @@ def wrong_slope(folder):
     """LibTorch finds it; its words are its own, but the component is named."""
     write(folder, "wrong_slope")
     found, err = run(folder, "wrong_slope")
-    begin = "error: seed 1, distilled, step 3: backward: Function zoo.slope of loss 'zoo.late' of ZOO/late.so returned"
+    begin = "error: seed 1, step 3: backward: Function zoo.slope of loss 'zoo.late' of ZOO/late.so returned"
     if found != 5 or begin not in err:
         fail(f"wrong_slope: exit code {found}, expected 5 and\n{begin}\nfound\n{err}")
 
@@ -181,7 +181,7 @@ def other_plugin(folder):
           "began the run, or start a new run; --allow-changes goes on all the same, with other bits.")
     code, err = run(folder, "other", "--resume", "--allow-changes", environment=mended)
     err = re.sub(r"\b[0-9a-f]{32}\b", "HASH", err.replace(folder.path, "DIR"))
-    told = ("warning: seed 1, distilled, step 2: goes on under other conditions: then plugin DIR/late.so HASH, now plugin "
+    told = ("warning: seed 1, step 2: goes on under other conditions: then plugin DIR/late.so HASH, now plugin "
             "DIR/late.so HASH; its bits are not those of an undisturbed run\n")
     changes = [line["step"] for line in log_lines(folder / "other/metrics.jsonl") if "changes" in line]
     if code != 0 or told not in err or changes != [2]:

@@ -127,7 +127,7 @@ TEST_CASE("inputs that fit no port are refused") {
         "  Its ports: student.logits, teacher.logits, batch.label. Did you mean 'student.logits'?");
   CHECK(problem(experiment_text(loss("inputs = { student = [\"a\", \"b\"] }\n"))) ==
         "exit 3: e.toml:11:12: port 'student.logits' of 'zoo.divergence' takes one tap, found 2.\n"
-        "  Only a loss with a parameter 'combine' takes several taps on such a port.");
+        "  Only a teacher's port takes several, of a loss with a parameter 'combine'.");
   CHECK(problem(experiment_text(loss("inputs = { student = \"a\", \"student.logits\" = \"b\" }\n"))) ==
         "exit 3: e.toml:11:27: port 'student.logits' of 'zoo.divergence' is bound twice.\n"
         "  Expected one line of inputs for each port.");
