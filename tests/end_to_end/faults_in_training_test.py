@@ -126,10 +126,9 @@ def wrong_slope(folder):
         fail(f"wrong_slope: exit code {found}, expected 5 and\n{begin}\nfound\n{err}")
 
 
-def hang(folder):
-    """Named after the time that the user gave, and ended by SIGTERM."""
-    write(folder, "hang")
-    process = folder.start("run", "late.toml", "--out", "hang", *PINNED, "--patience", "1")
+def end_hanging(folder, out, *more, environment=()):
+    """Exit code and text of a run that hangs, is waited for until it says so, and is then told to stop."""
+    process = folder.start("run", "late.toml", "--out", out, *PINNED, "--patience", "1", *more, more=environment)
     lines = []
     named = threading.Event()
 
@@ -143,19 +142,31 @@ def hang(folder):
     reader.start()
     if not named.wait(60):
         process.kill()
-        fail("hang: nobody was named within 60 s\n" + "".join(lines))
+        fail(f"{out}: nobody was named within 60 s\n" + "".join(lines))
     process.send_signal(signal.SIGTERM)
     code = process.wait(timeout=60)
     reader.join()
-    text = "".join(lines)
-    where = AT[len("error: "):] + "compute: "
+    return code, "".join(lines)
+
+
+def check_hang(name, found, where, kept, otherwise):
+    code, text = found
     warning = (f"warning: {where}no progress for 1 s.\n  The run goes on waiting. If this is expected, choose a larger "
-               f"--patience; else stop it with Ctrl-C or SIGTERM. {GOES_ON}\n")
+               f"--patience; else stop it with Ctrl-C or SIGTERM.{kept}\n")
     if warning not in text:
-        fail(f"hang: expected\n{warning}\nfound\n{text}")
-    check("hang", code, text, 7, f"error: {where}did not come back after SIGTERM, so the run ends without finishing its "
-          f"step.\n  {GOES_ON}")
+        fail(f"{name}: expected\n{warning}\nfound\n{text}")
+    check(name, code, text, 7, f"error: {where}did not come back after SIGTERM, and the run ends without it.\n"
+          f"  {otherwise}")
+
+
+def hang(folder):
+    """Named after the time that the user gave, and ended by SIGTERM; also before there is anything to save."""
+    write(folder, "hang")
+    check_hang("hang", end_hanging(folder, "hang"), AT[len("error: "):] + "compute: ", " " + GOES_ON, GOES_ON)
     resume(folder, "hang", "hang", "whole")
+    early = end_hanging(folder, "early", "--trust", environment={"KDHOST_ZOO": "hang_in_create"})
+    check_hang("hang in create", early, "late.toml:14:10: loss 'zoo.late' of ZOO/late.so, in create: ", "",
+               "Nothing was trained yet: start the run again.")
     print("a plugin that hangs is named, and the run ends by SIGTERM and is resumed to the same bits")
 
 
