@@ -48,8 +48,8 @@ void warn_of_hang(const Duty& duty, double seconds) {
 [[noreturn]] void end_run(const Duty& duty, int signal) {
   Message message = located(duty);
   const char* name = ::sigabbrev_np(signal);
-  message.what += "did not come back after SIG" + std::string(name != nullptr ? name : "TERM") +
-                  ", and the run ends without it.";
+  message.what +=
+      "did not come back after SIG" + std::string(name != nullptr ? name : "TERM") + ", and the run ends without it.";
   message.mend = checkpoint_words();
   if (message.mend.empty()) message.mend = "Nothing was trained yet: start the run again.";
   log::error(Error(Exit::interrupted, std::move(message)));
