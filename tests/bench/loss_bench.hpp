@@ -30,6 +30,8 @@ struct Case {
   double tolerance = 1e-3;  ///< how far the values may be apart, relative; larger where a part is drawn at random
 };
 
+inline double samples(const at::Tensor& x) { return static_cast<double>(x.size(0)); }
+
 std::vector<Case> logit_cases();
 std::vector<Case> feature_cases();
 std::vector<Case> relation_cases();

@@ -12,7 +12,6 @@ using Given = const std::vector<Tensor>&;  // student, teacher, and what a loss 
 using kdhost::test::Settings;
 using S = std::string;
 
-double samples(const Tensor& x) { return static_cast<double>(x.size(0)); }
 Tensor mse(const Tensor& a, const Tensor& b) { return at::mse_loss(a, b); }
 Tensor unit(const Tensor& x, int64_t dim = 1) { return x / x.norm(2, dim, true).clamp_min(1e-12).expand_as(x); }
 Tensor activity(const Tensor& f) { return unit(f.pow(2).mean(1).view({f.size(0), -1})); }

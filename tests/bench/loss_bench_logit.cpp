@@ -13,7 +13,6 @@ using Given = const std::vector<Tensor>&;  // student, teacher, label
 using kdhost::test::Settings;
 using S = std::string;
 
-double samples(const Tensor& x) { return static_cast<double>(x.size(0)); }
 Tensor batch_kl(const Tensor& log_s, const Tensor& log_t) {
   return at::kl_div(log_s, log_t, at::Reduction::Sum, true) / samples(log_s);
 }

@@ -15,7 +15,6 @@ using Given = const std::vector<Tensor>&;  // student, teacher
 using kdhost::test::Settings;
 using S = std::string;
 
-double samples(const Tensor& x) { return static_cast<double>(x.size(0)); }
 Tensor rows(const Tensor& x) { return x.reshape({x.size(0), -1}); }
 Tensor unit(const Tensor& x, double order = 2.0) { return x / x.norm(order, 1, true).clamp_min(1e-12); }
 
