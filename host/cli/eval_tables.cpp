@@ -89,7 +89,8 @@ Cells metric_table(const std::vector<Judged>& judged) {
   std::vector<std::string> metrics;
   for (const Judged& one : judged) {
     const auto tabled = class_counts(one.numbers);
-    for (const auto& [name, value] : one.numbers.numbers) {
+    for (const auto& number : one.numbers.numbers) {
+      const std::string& name = number.first;
       const bool further = name.find('.') != std::string::npos;
       const bool below = std::any_of(tabled.begin(), tabled.end(), [&](const auto& t) { return t.first == name; });
       if (further || below || std::find(metrics.begin(), metrics.end(), name) != metrics.end()) continue;

@@ -9,6 +9,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -22,20 +23,20 @@ namespace {
 
 /// The parts below one dotted prefix.
 struct Branch {
+  std::string name;
   std::vector<std::pair<std::string, std::size_t>> parts;  ///< name, slot
-  std::vector<std::pair<std::string, Branch>> children;
+  std::vector<Branch> children;
 
-  void add(const std::string& name, std::size_t slot) {
-    const std::size_t dot = name.find('.');
+  void add(const std::string& part, std::size_t slot) {
+    const std::size_t dot = part.find('.');
     if (dot == std::string::npos) {
-      parts.emplace_back(name, slot);
+      parts.emplace_back(part, slot);
       return;
     }
-    const std::string head = name.substr(0, dot);
-    for (auto& [child, branch] : children) {
-      if (child == head) return branch.add(name.substr(dot + 1), slot);
-    }
-    children.emplace_back(head, Branch()).second.add(name.substr(dot + 1), slot);
+    const std::string head = part.substr(0, dot);
+    auto child = std::find_if(children.begin(), children.end(), [&head](const Branch& c) { return c.name == head; });
+    if (child == children.end()) child = children.insert(child, Branch{head, {}, {}});
+    child->add(part.substr(dot + 1), slot);
   }
 };
 
@@ -50,8 +51,8 @@ torch::jit::Module module_of(const Branch& branch, const Parts& parts, const std
     else
       module.register_parameter(name, parts[slot], false);
   }
-  for (const auto& [name, child] : branch.children)
-    module.register_module(name, module_of(child, parts, type + "_" + name, unit));
+  for (const Branch& child : branch.children)
+    module.register_module(child.name, module_of(child, parts, type + "_" + child.name, unit));
   module.register_attribute("training", c10::BoolType::get(), false);
   return module;
 }
