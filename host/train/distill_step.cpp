@@ -108,7 +108,6 @@ void DistillStep::forward_models(StagePlan& stage, const FedBatch& fed, const Ca
     const Wants& wants = stage.wants[m];
     if (wants.names().empty()) continue;
     ModelInstance& model = assembly_.model(m);
-    assembly_.bind_fields(model, fed.batch);
     const bool average = m > 0 && assembly_.teachers()[m - 1].kind == TeacherKind::average;
     Parts& parts = m == 0 ? learner_.student : learner_.teachers[m - 1];
     outputs_[m].clear();
