@@ -69,7 +69,9 @@ void tell(const Duty& duty, const char* happened, const char* detail) {
   text.add(happened).add(detail).add(duty.charge != nullptr ? "." : ", while no plugin was at work.").add("\n  ");
   if (now.leg != nullptr && now.saved >= 0) {
     text.add("The checkpoint of step ").add(now.saved);
-    text.add(" is whole: the same command with --resume goes on from it. ");
+    text.add(duty.charge != nullptr
+                 ? " is whole: with the plugin mended, the same command with --resume --allow-changes goes on from it. "
+                 : " is whole: the same command with --resume goes on from it. ");
   }
   text.add(duty.charge != nullptr ? "This is a mistake in the plugin: `kdhost check PLUGIN.so` tries it by itself."
                                   : "Please report it with the command that led here.");

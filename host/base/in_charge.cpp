@@ -110,11 +110,13 @@ std::string training_words() {
   return now.leg == nullptr ? std::string() : std::string(now.leg) + ", step " + std::to_string(now.step);
 }
 
-std::string checkpoint_words() {
+std::string checkpoint_words(bool after_mending) {
   const TrainingPoint now = training_point();
   if (now.leg == nullptr || now.saved < 0) return {};
   return "The checkpoint of step " + std::to_string(now.saved) +
-         " is whole: the same command with --resume goes on from it.";
+         (after_mending
+              ? " is whole: with the plugin mended, the same command with --resume --allow-changes goes on from it."
+              : " is whole: the same command with --resume goes on from it.");
 }
 
 }  // namespace kdhost

@@ -91,7 +91,8 @@ void note_step(std::int64_t step);
 void note_saved(std::int64_t step);
 /// "seed 1, distilled, step 12"; empty when not training.
 std::string training_words();
-/// "The checkpoint of step 10 is whole: the same command with --resume goes on from it."; empty without one.
-std::string checkpoint_words();
+/// "The checkpoint of step 10 is whole: the same command with --resume goes on from it."; empty without one. A mended
+/// plugin is another file than the one that began the run: then --allow-changes is part of the command.
+std::string checkpoint_words(bool after_mending = false);
 
 }  // namespace kdhost

@@ -58,8 +58,10 @@ std::string snippet(const ComponentInfo& component) {
   }
   std::string inputs;
   for (const PortInfo& port : component.inputs) {
-    if (!port.is_list || port.optional || component.kind != KDH_KIND_LOSS) continue;
-    inputs += (inputs.empty() ? "" : ", ") + std::string("\"") + port.name + "\" = [\"TAP\"]";
+    const bool bound_by_itself = port.side() == "batch" || (port.name == port.side() + ".logits" && !port.is_list);
+    if (bound_by_itself || port.optional || component.kind != KDH_KIND_LOSS) continue;
+    inputs += (inputs.empty() ? "" : ", ") + std::string("\"") + port.name +
+              "\" = " + (port.is_list ? "[\"TAP\"]" : "\"TAP\"");
   }
   std::string head;
   switch (component.kind) {

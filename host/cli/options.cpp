@@ -52,7 +52,7 @@ constexpr std::array<CommandText, 11> kCommands{{
      "kdhost export runs/logit-kd/20260101-120000-1a2b3c4d --format torchscript --out student.pt"},
     {Command::new_project, "new", "KIND NAME",
      "A plugin project that builds, checks and trains; KIND: loss, model, scheduler, dataset, transform, metric",
-     "kdhost new loss my_loss"},
+     "kdhost new loss my_loss", "kdhost new loss acme.my_loss"},
     {Command::schema, "schema", "", "Print the JSON Schema of experiment files, for editors",
      "kdhost schema > kdhost.schema.json"},
 }};

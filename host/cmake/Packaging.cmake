@@ -10,6 +10,7 @@ configure_file(host/cmake/README.Debian.in "${PROJECT_BINARY_DIR}/generated/READ
 install(FILES "${PROJECT_BINARY_DIR}/generated/README.Debian" DESTINATION share/doc/kdhost COMPONENT program)
 install(FILES LICENSE DESTINATION share/doc/kdhost RENAME copyright COMPONENT program)
 install(FILES LICENSE DESTINATION share/doc/kdhost-dev RENAME copyright COMPONENT sdk)
+install(FILES sdk/README.md DESTINATION share/doc/kdhost-dev COMPONENT sdk)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME kdhost)

@@ -114,7 +114,7 @@ void placed(const Work& work) {
     std::vector<Message> messages = error.with_context({}, training_words()).messages();
     if (error.exit() == Exit::plugin) {
       std::string& mend = messages.back().mend;
-      mend += (mend.empty() ? "" : " ") + checkpoint_words();
+      mend += (mend.empty() ? "" : " ") + checkpoint_words(/*after_mending=*/true);
     }
     throw Error(error.exit(), std::move(messages));
   }

@@ -21,8 +21,8 @@ void check_range(const BoundSchedule& s, double value, int64_t step) {
   if (in_range(s.range, value)) return;
   throw Error(Exit::experiment,
               Message{s.place, "",
-                      "the schedule of " + kdhost::quoted(s.target) + " gives " + shortest(value) + " at step " +
-                          std::to_string(step) + ".",
+                      "the schedule of " + kdhost::quoted(s.target) + " gives " + shortest(value) + " after " +
+                          std::to_string(step) + (step == 1 ? " step." : " steps."),
                       "Expected a number, " + range_words(s.range) + ", as the parameter is declared.",
                       "Change the schedule's parameters so that its values stay there."});
 }

@@ -73,6 +73,10 @@ TEST_CASE("where training stands is told in words") {
   CHECK(checkpoint_words().empty());
   note_saved(10);
   CHECK(checkpoint_words() == "The checkpoint of step 10 is whole: the same command with --resume goes on from it.");
+  CHECK(checkpoint_words(true) ==
+        "The checkpoint of step 10 is whole: with the plugin mended, the same command with --resume --allow-changes "
+        "goes on "
+        "from it.");
   note_leg({});
   CHECK(training_words().empty());
   CHECK(checkpoint_words().empty());

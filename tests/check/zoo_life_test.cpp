@@ -98,6 +98,9 @@ TEST_CASE("each fault of a call gets its sentence") {
       {"changes_input", "call.inputs_kept",
        "fail: changes its input 'teacher.logits'. Make a new tensor instead of working in place: others use the same "
        "memory."},
+      {"works_in_place", "call.works",
+       "fail: changes an input in place. Make a new tensor: operators whose names end in _ are for tensors that the "
+       "plugin has made."},
       {"ignores_missing", "call.missing_input",
        "fail: gives a result though its port 'teacher.logits' is not bound. Use every port that is declared, or "
        "declare "

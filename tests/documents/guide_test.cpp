@@ -55,20 +55,10 @@ TEST_CASE("the model of the guide has the parts that PyTorch would name, and siz
 }
 
 TEST_CASE("the adaptive scheduler of the guide is a function of the validation history") {
-  kdh_moment m{};
-  m.struct_size = sizeof m;
-  m.base = 2.0;
-  m.higher_is_better = 1;
-  const double history[] = {0.5, 0.7, 0.95};
-  m.history = history;
-  const kdh_arg args[] = {{detail::str("goal"), detail::val(0.9)}, {detail::str("least"), detail::val(0.1)}};
-  const Params params(args, 2);
-  FadingWeight scheduler;
-  CHECK(scheduler.value(Moment(&m), params) == 2.0);
-  m.n_history = 2;
-  CHECK(scheduler.value(Moment(&m), params) == Approx(1.0));
-  m.n_history = 3;
-  CHECK(scheduler.value(Moment(&m), params) == Approx(0.2));
+  Bench<FadingWeight> bench({{"goal", 0.9}, {"least", 0.1}});
+  CHECK(bench.value(/*base=*/2.0) == 2.0);  // nothing was validated yet
+  CHECK(bench.history({0.5, 0.7}).value(2.0) == Approx(1.0));
+  CHECK(bench.history({0.5, 0.7, 0.95}).value(2.0) == Approx(0.2));
 }
 
 TEST_CASE("the data set of the guide gives the same samples whether they are fetched or read from its memory") {

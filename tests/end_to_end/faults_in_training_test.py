@@ -35,7 +35,9 @@ enabled = false
 """
 AT = "error: late.toml:14:10: seed 1, step 3: loss 'zoo.late' of ZOO/late.so, in "
 IN_MODEL = "error: late.toml:9:10: seed 1, step 3: model 'zoo.late_model' of ZOO/late.so, in forward: "
-GOES_ON = "The checkpoint of step 2 is whole: the same command with --resume goes on from it."
+WHOLE = "The checkpoint of step 2 is whole: "
+GOES_ON = WHOLE + "with the plugin mended, the same command with --resume --allow-changes goes on from it."
+RESUMES = WHOLE + "the same command with --resume goes on from it."
 MISTAKE = "This is a mistake in the plugin. " + GOES_ON
 CRASHED = GOES_ON + " This is a mistake in the plugin: `kdhost check PLUGIN.so` tries it by itself."
 NAN_STEP = " This step has changed no weight."
@@ -162,7 +164,7 @@ def check_hang(name, found, where, kept, otherwise):
 def hang(folder):
     """Named after the time that the user gave, and ended by SIGTERM; also before there is anything to save."""
     write(folder, "hang")
-    check_hang("hang", end_hanging(folder, "hang"), AT[len("error: "):] + "compute: ", " " + GOES_ON, GOES_ON)
+    check_hang("hang", end_hanging(folder, "hang"), AT[len("error: "):] + "compute: ", " " + RESUMES, RESUMES)
     resume(folder, "hang", "hang", "whole")
     early = end_hanging(folder, "early", "--trust", environment={"KDHOST_ZOO": "hang_in_create"})
     check_hang("hang in create", early, "late.toml:14:10: loss 'zoo.late' of ZOO/late.so, in create: ", "",

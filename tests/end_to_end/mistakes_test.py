@@ -137,7 +137,7 @@ error: mistake.toml:11:7: the student gives 7 classes.
   Expected 3, as the data set has. Leave `classes` out of its params: it is that of the data set then."""),
     "schedule that leaves the range of a parameter": (
         {"loss ": TEMPERATURE.format("params.temperature")}, 3, """
-error: mistake.toml:19:7: the schedule of 'loss.kd.params.temperature' gives -0.25 at step 3.
+error: mistake.toml:19:7: the schedule of 'loss.kd.params.temperature' gives -0.25 after 3 steps.
   Expected a number, > 0, as the parameter is declared. Change the schedule's parameters so that its values stay there."""),
     "schedule of a parameter without params": (
         {"loss ": TEMPERATURE.format("temperature")}, 3, """

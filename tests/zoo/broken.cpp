@@ -145,6 +145,14 @@ struct ChangesInput final : Pair {
   }
 };
 
+struct WorksInPlace final : Pair {
+  static void describe(Spec& s) { Pair::describe(s, "zoo.works_in_place"); }
+  Tensor compute(const Call& c) override {
+    relu_(c["student.logits"]);
+    return distance(c);
+  }
+};
+
 struct IgnoresMissing final : Pair {
   static void describe(Spec& s) { Pair::describe(s, "zoo.ignores_missing"); }
   Tensor compute(const Call& c) override { return c.has("teacher.logits") ? distance(c) : c["student.logits"].mean(); }
@@ -402,8 +410,8 @@ struct WritesOutside final : Pair {
 }  // namespace
 
 KDHOST_PLUGIN("zoo.broken", "1.0.0", RefusesItsBound, TrustsTypes, StaysOnItsThread, CountsInstances, LeaksInCreate,
-              CrashesInDestroy, HangsInCreate, Throws, Crashes, Hangs, Exits, Remembers, ChangesInput, IgnoresMissing,
-              ChangesLocale, LosesFiles, BreaksOnError, NotFinite, NotScalar, OnlyFloat32, OnlyFour, DividesByPairs,
-              IgnoresStrides, NeedsOptional, NoGradient, ZeroGradient, PullsTeacher, AnyShape, LooksAtGradMode,
-              WrongGradient, DiesWithInstance, BackOnItsThread, IdlePart, Overflows, HidesNan, DiesOfEmpty,
-              SharesMemory, FuzzyCrash, WritesOutside)
+              CrashesInDestroy, HangsInCreate, Throws, Crashes, Hangs, Exits, Remembers, ChangesInput, WorksInPlace,
+              IgnoresMissing, ChangesLocale, LosesFiles, BreaksOnError, NotFinite, NotScalar, OnlyFloat32, OnlyFour,
+              DividesByPairs, IgnoresStrides, NeedsOptional, NoGradient, ZeroGradient, PullsTeacher, AnyShape,
+              LooksAtGradMode, WrongGradient, DiesWithInstance, BackOnItsThread, IdlePart, Overflows, HidesNan,
+              DiesOfEmpty, SharesMemory, FuzzyCrash, WritesOutside)

@@ -117,6 +117,22 @@ class Bench {
     moment_.steps = steps;
     return *this;
   }
+  Bench& at_epoch(std::int64_t epoch, std::int64_t epochs) {
+    moment_.epoch = epoch;
+    moment_.epochs = epochs;
+    return *this;
+  }
+  /// Validation values of the first metric so far, one after each epoch, the oldest first.
+  Bench& history(std::vector<double> values, bool higher_is_better = true) {
+    history_ = std::move(values);
+    history_epochs_.clear();
+    for (std::size_t i = 0; i < history_.size(); ++i) history_epochs_.push_back(static_cast<std::int64_t>(i));
+    moment_.history = history_.data();
+    moment_.history_epoch = history_epochs_.data();
+    moment_.n_history = history_.size();
+    moment_.higher_is_better = higher_is_better ? 1 : 0;
+    return *this;
+  }
   /// Another value of a schedulable parameter, from the next call on.
   Bench& set(const std::string& name, double value) {
     for (kdh_arg& p : params_)
@@ -373,6 +389,8 @@ class Bench {
   std::map<std::string, Tensor> results_;
   std::map<std::string, double> numbers_;
   kdh_moment moment_{};
+  std::vector<double> history_;
+  std::vector<std::int64_t> history_epochs_;
   bool training_ = true;
   std::uint64_t seed_ = 1;
   void* self_ = nullptr;
