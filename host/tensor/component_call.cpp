@@ -195,7 +195,7 @@ void Call::begin(const Arguments& params, std::span<const kdh_arg> inputs, Parts
   call_.flags = settings.flags;
   call_.inputs = inputs.data();
   call_.n_inputs = inputs.size();
-  versions_.note(inputs);
+  versions_.note(inputs, (settings.flags & KDH_CALL_DRY) != 0);
   call_.params = params.values().data();
   call_.n_params = params.values().size();
   call_.parts = parts != nullptr ? parts->handles() : nullptr;

@@ -33,6 +33,12 @@ void for_tensors(std::span<const kdh_arg> inputs, F&& f) {
   }
 }
 
+// NaN is as good as NaN.
+bool same_numbers(const at::Tensor& a, const at::Tensor& b) {
+  if (!a.defined()) return true;
+  return a.is_floating_point() ? at::allclose(a, b.detach(), 0.0, 0.0, /*equal_nan=*/true) : at::equal(a, b);
+}
+
 // Floating-point results may come in the precision of the moment.
 bool same_kind(at::ScalarType a, at::ScalarType b) {
   return a == b || (at::isFloatingType(a) && at::isFloatingType(b));
@@ -47,10 +53,12 @@ std::string first_shape(std::vector<std::int64_t> sizes, bool has_rows) {
 
 }  // namespace
 
-void InputVersions::note(std::span<const kdh_arg> inputs) {
+void InputVersions::note(std::span<const kdh_arg> inputs, bool contents) {
   versions_.clear();
+  contents_.clear();
   for_tensors(inputs, [&](const kdh_arg&, kdh_tensor handle) {
     versions_.push_back(version_of(handle));
+    if (contents) contents_.push_back(handle == nullptr ? at::Tensor() : tensor(handle).detach().clone());
     return true;
   });
 }
@@ -59,7 +67,9 @@ std::string_view InputVersions::changed(std::span<const kdh_arg> inputs) const {
   std::string_view found;
   std::size_t at = 0;
   for_tensors(inputs, [&](const kdh_arg& port, kdh_tensor handle) {
-    if (version_of(handle) != versions_[at++]) found = view(port.name);
+    if (version_of(handle) != versions_[at] || (!contents_.empty() && !same_numbers(contents_[at], tensor(handle))))
+      found = view(port.name);
+    ++at;
     return found.empty();
   });
   return found;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is looked at after each call of a component: that inputs are as they were, and that results have the dtype,
 // device, shape and graph that was promised. All of it together may cost 200 ns a call (tests/bench/abi_bench), so
-// nothing here reads memory of tensors or waits for a device.
+// nothing here reads memory of tensors or waits for a device, but for the inputs of calls before training.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,15 +19,17 @@ namespace kdhost {
 class Outputs;
 class Parts;
 
-/// The version counters of a component's inputs, which operators that work in place raise.
+/// The version counters of a component's inputs, which operators that work in place raise. A write through a pointer
+/// raises none: it is found where the contents are kept too.
 class InputVersions {
  public:
-  void note(std::span<const kdh_arg> inputs);
+  void note(std::span<const kdh_arg> inputs, bool contents = false);
   /// The port of the first input that was written to since note(); empty where none was.
   std::string_view changed(std::span<const kdh_arg> inputs) const;
 
  private:
   std::vector<std::uint32_t> versions_;
+  std::vector<at::Tensor> contents_;  ///< empty where they are not kept
 };
 
 /// The port whose tensor `handle` is, not only in memory but as an object; empty where there is none.

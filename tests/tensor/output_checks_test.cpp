@@ -7,6 +7,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
+#include <cmath>
 
 #include "base/in_charge.hpp"
 #include "boundary_values.hpp"
@@ -37,6 +38,16 @@ TEST_CASE("an input that is written to is found, also through a tensor that shar
   CHECK(changed_by([&] { a.detach().add_(1); }) == "student.logits");
   CHECK(changed_by([&] { a.select(0, 0).zero_(); }) == "student.logits");
   CHECK(changed_by([&] { c.mul_(2); }) == "teacher.features");
+
+  const auto write = [](const at::Tensor& t, float number) { t.mutable_data_ptr<float>()[1] = number; };
+  CHECK(changed_by([&] { write(b, 7); }).empty());  // a pointer raises no version
+  versions.note(inputs.values(), /*contents=*/true);
+  CHECK(versions.changed(inputs.values()).empty());
+  write(b, 8);
+  CHECK(versions.changed(inputs.values()) == "teacher.features");
+  write(b, std::nanf(""));
+  versions.note(inputs.values(), /*contents=*/true);
+  CHECK(versions.changed(inputs.values()).empty());
 }
 
 TEST_CASE("a result that is an input itself is found") {
