@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A list in a message stays readable up to here.
-constexpr std::size_t kMostNames = 40;
+constexpr std::size_t kMostNames = 12;
 
 std::string plural(kdh_kind kind) {
   return kind == KDH_KIND_LOSS ? "losses" : kind == KDH_KIND_DATASET ? "data sets" : kind_name(kind) + "s";
@@ -26,10 +26,16 @@ std::string plural(kdh_kind kind) {
 
 std::string kind_words(kdh_kind kind) { return kind == KDH_KIND_DATASET ? "a data set" : "a " + kind_name(kind); }
 
-std::string listed(std::vector<std::string> names) {
-  const bool cut = names.size() > kMostNames;
-  if (cut) names.resize(kMostNames);
-  return join(names) + (cut ? ", ... (see `kdhost plugins`)" : "");
+// The names; of many only those nearest to `id`.
+std::string listed(std::vector<std::string> names, const std::string& id) {
+  const std::size_t all = names.size();
+  if (all <= kMostNames) return join(names);
+  std::stable_sort(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
+    return edit_distance(a, id) < edit_distance(b, id);
+  });
+  names.resize(kMostNames);
+  std::sort(names.begin(), names.end());
+  return join(names) + " (these are the nearest of " + std::to_string(all) + ": see `kdhost plugins`)";
 }
 
 bool same_file(const fs::path& a, const fs::path& b) {
@@ -271,7 +277,7 @@ Offer& Registry::find_any(const std::string& id, std::optional<kdh_kind> kind, c
     message.what = kdhost::quoted(id) + " is " + kind_words(offer->info.kind) + ", expected " + kind_words(*kind) + ".";
     const std::vector<std::string> fitting = ids(kind);
     message.expected = fitting.empty() ? "No plugin offers " + kind_words(*kind) + "."
-                                       : "Known " + plural(*kind) + ": " + listed(fitting) + ".";
+                                       : "Known " + plural(*kind) + ": " + listed(fitting, id) + ".";
     throw Error(Exit::experiment, std::move(message));
   }
   // A record without room for parameters and ports leaves the live description to ask.
@@ -304,7 +310,7 @@ void Registry::refuse_unknown(const std::string& id, std::optional<kdh_kind> kin
       for (const ComponentInfo& component : file.components()) offered.push_back(component.id);
     }
     message.what = kdhost::quoted(from->value) + " does not offer " + kdhost::quoted(id) + ".";
-    message.expected = offered.empty() ? "It offers nothing." : "It offers: " + listed(offered) + ".";
+    message.expected = offered.empty() ? "It offers nothing." : "It offers: " + listed(offered, id) + ".";
     message.mend = did_you_mean(id, offered);
     throw Error(Exit::experiment, std::move(message));
   }
@@ -316,7 +322,7 @@ void Registry::refuse_unknown(const std::string& id, std::optional<kdh_kind> kin
   } else if (fitting.empty()) {
     message.expected = "No plugin offers " + kind_words(*kind) + ".";
   } else {
-    message.expected = "Known " + (kind ? plural(*kind) : std::string("components")) + ": " + listed(fitting) + ".";
+    message.expected = "Known " + (kind ? plural(*kind) : std::string("components")) + ": " + listed(fitting, id) + ".";
   }
   message.mend = did_you_mean(id, fitting);
   if (message.mend.empty()) message.mend = did_you_mean(id, ids());

@@ -213,6 +213,8 @@ std::vector<std::string> dry_batch(Assembly& assembly) {
     moment.steps_per_epoch = stage.epochs > 0 ? std::max<int64_t>(1, stage.steps / stage.epochs) : 1;
     moment.stage = static_cast<int64_t>(stage_index);
     stage.schedules.check_ranges(moment);
+    if (assembly.subsets().validation.empty() || assembly.metrics().empty())
+      stage.schedules.check_independent_of_validation(moment);
     for (Term& term : stage.terms) {
       const std::string where = in_stage + "loss " + kdhost::quoted(term.name);
       const auto refuse = [&](std::string what, std::string expected, std::string mend) {

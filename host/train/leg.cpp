@@ -16,6 +16,7 @@
 #include "base/log.hpp"
 #include "base/process_usage.hpp"
 #include "base/progress.hpp"
+#include "base/text.hpp"
 #include "train/weights.hpp"
 
 namespace kdhost {
@@ -96,6 +97,9 @@ kdh_moment Leg::moment() const {
 }
 
 namespace {
+// So many steps between two log lines are kept at most, to say afterwards which of them went wrong.
+constexpr std::size_t kMostUnread = 4096;
+
 /// While it lives, messages about hangs and crashes say where the leg stands.
 struct LegNote {
   explicit LegNote(const std::string& leg) { note_leg(leg); }
@@ -246,14 +250,13 @@ void Leg::take_step() {
   ++progress_.step;
   ++progress_.total_steps;
   if (first_step_seconds_ == 0.0) first_step_seconds_ = process_seconds();
-  if (report.nonfinite.defined())
+  if (report.nonfinite.defined()) {
     nonfinite_ = nonfinite_.defined() ? at::maximum(nonfinite_, report.nonfinite) : report.nonfinite;
+    if (unread_.size() < kMostUnread) unread_.emplace_back(progress_.total_steps, report.values);
+  }
   if (logs) {
-    if (nonfinite_.defined() && nonfinite_.item<float>() != 0.0f)
-      throw Error(Exit::diverged,
-                  Message{plan.terms.empty() ? Place() : plan.terms.front().place,
-                          "in this step or one since the last line of the log", "a loss or gradient is not finite.",
-                          "Expected finite numbers.", "Lower the learning rate. Such a step has changed no weight."});
+    if (nonfinite_.defined() && nonfinite_.item<float>() != 0.0f) refuse_nonfinite(plan);
+    unread_.clear();
     const double t = now_seconds();
     log_step(report, t - started_);
     if (t - shown_at_ > 0.2) {
@@ -261,6 +264,26 @@ void Leg::take_step() {
       progress::show(progress_text(&report));
     }
   }
+}
+
+void Leg::refuse_nonfinite(const StagePlan& plan) const {
+  for (const auto& [step, values] : unread_) {
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      const double value = values[k].defined() ? values[k].item<double>() : 0.0;
+      if (std::isfinite(value)) continue;
+      throw Error(Exit::diverged,
+                  Message{plan.terms[k].place, "",
+                          plan.terms[k].loss->words() + ", in compute: its value was " + shortest(value) + " in step " +
+                              std::to_string(step) + ".",
+                          "Expected a finite number.",
+                          "Mend the plugin if its inputs are usual, else lower the learning rate or the loss weight. "
+                          "Such a step has changed no weight."});
+    }
+  }
+  throw Error(Exit::diverged,
+              Message{plan.terms.empty() ? Place() : plan.terms.front().place,
+                      "in this step or one since the last line of the log", "a gradient is not finite.",
+                      "Expected finite numbers.", "Lower the learning rate. Such a step has changed no weight."});
 }
 
 void Leg::log_step(const StepReport& report, double seconds) {

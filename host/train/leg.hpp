@@ -45,6 +45,8 @@ class Leg {
   void take_step();
   void end_epoch();
   void save();
+  /// Reads from the device which step and term it was. Error (diverged).
+  [[noreturn]] void refuse_nonfinite(const StagePlan& plan) const;
   void log_step(const StepReport& report, double seconds);
   void check_teachers();
   std::string progress_text(const StepReport* report) const;
@@ -68,6 +70,8 @@ class Leg {
   bool best_written_ = true;
   Evaluation last_validation_, best_validation_;
   at::Tensor nonfinite_;
+  /// CUDA: step and values of the terms since the last log line, which nobody has read from the device yet.
+  std::vector<std::pair<int64_t, std::vector<at::Tensor>>> unread_;
   double saved_at_ = 0.0, shown_at_ = 0.0, started_ = 0.0;
   double first_step_seconds_ = 0.0;
   int64_t started_step_ = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
@@ -25,6 +26,17 @@ void check_range(const BoundSchedule& s, double value, int64_t step) {
                           std::to_string(step) + (step == 1 ? " step." : " steps."),
                       "Expected a number, " + range_words(s.range) + ", as the parameter is declared.",
                       "Change the schedule's parameters so that its values stay there."});
+}
+
+// Validation values as a training might give them: they rise, fall, or stay as they are.
+std::vector<std::vector<double>> imagined_histories() {
+  constexpr std::size_t kValues = 256;
+  std::vector<std::vector<double>> all(3, std::vector<double>(kValues, 0.5));
+  for (std::size_t i = 0; i < kValues; ++i) {
+    all[0][i] = static_cast<double>(i + 1) / kValues;
+    all[1][i] = 1.0 - static_cast<double>(i) / kValues;
+  }
+  return all;
 }
 
 // `count` moments spread over the stage, first and last included.
@@ -61,6 +73,31 @@ bool Schedules::drives(const std::string& target) const {
 void Schedules::check_ranges(const kdh_moment& moment, int64_t samples) const {
   for (const auto& s : list_)
     at_moments(moment, samples, [&](const kdh_moment& at) { check_range(s, value_of(s, at), at.step); });
+}
+
+void Schedules::check_independent_of_validation(const kdh_moment& moment, int64_t samples) const {
+  const auto histories = imagined_histories();
+  std::vector<int64_t> epochs(histories.front().size());
+  std::iota(epochs.begin(), epochs.end(), int64_t{0});
+  for (const auto& s : list_) {
+    at_moments(moment, samples, [&](const kdh_moment& at) {
+      const double without = value_of(s, at);
+      for (const auto& history : histories) {
+        kdh_moment with = at;
+        with.history = history.data();
+        with.history_epoch = epochs.data();
+        with.n_history = history.size();
+        if (value_of(s, with) == without) continue;
+        throw Error(Exit::experiment,
+                    Message{s.place, "",
+                            "the schedule of " + kdhost::quoted(s.target) +
+                                " follows validation values, and this run measures none.",
+                            "Expected validation samples and a metric.",
+                            "Set data.validation to a number of training samples and leave metrics as they are by "
+                            "default, or choose a schedule that follows the steps."});
+      }
+    });
+  }
 }
 
 double Schedules::largest(const std::string& target, const kdh_moment& moment, int64_t samples) const {

@@ -32,6 +32,9 @@ class Schedules {
   /// The same error before training, from up to `samples` moments of the stage. What follows validation is not known
   /// yet and may still leave the range.
   void check_ranges(const kdh_moment& moment, int64_t samples = 256) const;
+  /// For runs without validation values. Error (experiment) when a schedule's value is another one with them: it would
+  /// never get any.
+  void check_independent_of_validation(const kdh_moment& moment, int64_t samples = 16) const;
   /// Gives every target the value in the file back.
   void reset();
   /// target = value of the last apply, for metrics.jsonl.

@@ -150,10 +150,29 @@ inline void accumulate(Tensor& sum, const Tensor& value) { sum = sum ? sum + val
 inline void report_number(const Call& c, std::string_view name, double value) {
   if (c.wants(name)) c.report(name, Tensor::of<double>({value}, {}));
 }
-/// What one of several taps adds to the value.
-inline void report_tap(const Call& c, std::size_t taps, std::size_t tap, const Tensor& value) {
-  if (taps > 1) c.report("tap." + std::to_string(tap), value);
-}
+/// The sum over taps. Of several taps it reports what each adds, as tap.0, tap.1 ...
+class TapSum {
+ public:
+  explicit TapSum(const Call& c) : call_(c) {}
+  void add(const Tensor& value) {
+    accumulate(sum_, value);
+    values_.push_back(value);
+  }
+  /// The sum times `scale`, reported where taps were added.
+  Tensor value(double scale = 1.0) const {
+    for (std::size_t i = 0; values_.size() > 1 && i < values_.size(); ++i) {
+      const std::string name = "tap." + std::to_string(i);
+      if (call_.wants(name)) call_.report(name, scaled(values_[i], scale));
+    }
+    return scaled(sum_, scale);
+  }
+
+ private:
+  static Tensor scaled(const Tensor& x, double scale) { return scale == 1.0 ? x : x * scale; }
+  const Call& call_;
+  Tensor sum_;
+  std::vector<Tensor> values_;
+};
 
 /// Says once in the life of an instance that a batch cannot carry the relation, so that its value is 0.
 class WarnOnce {

@@ -9,6 +9,20 @@
 namespace kdhost::plugins {
 namespace {
 
+/// (1 - p)^gamma l with l = -log p of the label, and its derivative with respect to l. The floor under 1 - p keeps the
+/// derivative finite for gamma < 1; at the floor nothing goes through it.
+template <class T>
+struct Focal {
+  T value, slope;
+};
+template <class T>
+Focal<T> focal(T gamma, T sum, T label) {
+  constexpr T kFloor = T(1e-12);
+  const T l = std::log(sum) - label, p = std::exp(-l), missed = -std::expm1(-l);
+  const T base = missed < kFloor ? kFloor : missed, weight = std::pow(base, gamma);
+  return {weight * l, weight + (missed < kFloor ? T(0) : gamma * weight / base * p * l)};
+}
+
 template <class T>
 KDHOST_INLINE void cross_entropy_body(const CrossEntropyRows<T>& k, std::int64_t begin, std::int64_t end) {
   const std::int64_t n = k.classes;
@@ -33,10 +47,11 @@ KDHOST_INLINE void cross_entropy_body(const CrossEntropyRows<T>& k, std::int64_t
         sum += e;
         g[i] = e;
       }
-      const T scale = k.gradient_scale / sum, shift = k.gradient_scale * even;
+      const T outer = k.gradient_scale * (k.gamma > 0 ? focal(k.gamma, sum, s[y] - max_s).slope : T(1));
+      const T scale = outer / sum, shift = outer * even;
 #pragma omp simd
       for (std::int64_t i = 0; i < n; ++i) g[i] = g[i] * scale - shift;
-      g[y] -= k.gradient_scale * (1 - k.smoothing);
+      g[y] -= outer * (1 - k.smoothing);
     } else {
 #pragma omp simd reduction(+ : sum, total)
       for (std::int64_t i = 0; i < n; ++i) {
@@ -49,7 +64,7 @@ KDHOST_INLINE void cross_entropy_body(const CrossEntropyRows<T>& k, std::int64_t
                    (1.0 - static_cast<double>(k.smoothing)) * static_cast<double>(s[y] - max_s);
     // Apart, so that an infinite logit of another class does not spoil the value when nothing is smoothed.
     if (k.smoothing > 0) value -= static_cast<double>(even) * static_cast<double>(total);
-    k.value[row] = value;
+    k.value[row] = k.gamma > 0 ? static_cast<double>(focal(k.gamma, sum, s[y] - max_s).value) : value;
   }
 }
 

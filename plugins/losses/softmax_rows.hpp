@@ -26,6 +26,7 @@ struct CrossEntropyRows {
   std::int64_t classes;
   T smoothing;
   T gradient_scale;
+  T gamma = 0;  ///< of the focal loss: each row counts (1 - p_label)^gamma; without smoothing
 };
 
 /// Rows [begin, end). Values do not depend on how the rows are cut into pieces.

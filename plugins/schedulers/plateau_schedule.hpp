@@ -19,7 +19,7 @@ struct PlateauSchedule final : Scheduler {
         "better, the\n"
         "value is max(value factor, min) and `cooldown` values are not counted. A value that is not a number is not "
         "better.\n"
-        "Without validation data the value never changes.");
+        "A run without validation samples is refused.");
     s.recipe(
         "[[schedule]]\ntarget = \"optimizer.lr\"\nuse    = \"kdhost.plateau\"\nparams = { factor = 0.5, patience = 3 "
         "}\n");

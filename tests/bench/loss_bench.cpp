@@ -48,6 +48,7 @@ class Shipped {
     const kdh_component& component = kdhost::test::shipped(c.library, c.id);
     kdhost::Creation creation;
     creation.params = kdhost::test::arguments(component, c.settings);
+    if (c.samples > 0) creation.facts.add("samples", c.samples);
     std::map<std::string, std::size_t> lists;
     for (const auto& [port, value] : c.inputs) {
       creation.shapes.push_back({port, value.sizes().vec(), value.scalar_type()});
@@ -151,7 +152,8 @@ int main(int argc, char** argv) {
   std::printf("%-38s %-14s %11s %11s %7s %5s %11s %11s\n", "loss", "shape", "kdhost us", "LibTorch us", "ratio", "bar",
               "kdhost KiB", "LibTorch KiB");
   bool within = true;
-  for (const auto& family : {loss_bench::logit_cases(), loss_bench::feature_cases(), loss_bench::relation_cases()})
+  for (const auto& family :
+       {loss_bench::logit_cases(), loss_bench::feature_cases(), loss_bench::relation_cases(), loss_bench::more_cases()})
     for (const Case& c : family)
       if (wanted(c, argc, argv)) within = measure(c) && within;
   return within ? 0 : 1;

@@ -28,6 +28,7 @@ struct Case {
   double bar = 1.0;         ///< least ratio of times, LibTorch / kdhost
   double memory_bar = 0.0;  ///< largest ratio of peak memory, kdhost / LibTorch; 0: none
   double tolerance = 1e-3;  ///< how far the values may be apart, relative; larger where a part is drawn at random
+  int64_t samples = 0;      ///< of the data set, where the loss asks for it
 };
 
 inline double samples(const at::Tensor& x) { return static_cast<double>(x.size(0)); }
@@ -35,5 +36,6 @@ inline double samples(const at::Tensor& x) { return static_cast<double>(x.size(0
 std::vector<Case> logit_cases();
 std::vector<Case> feature_cases();
 std::vector<Case> relation_cases();
+std::vector<Case> more_cases();
 
 }  // namespace loss_bench

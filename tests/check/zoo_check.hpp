@@ -5,6 +5,7 @@
 
 #include <sys/wait.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <string>
@@ -62,5 +63,25 @@ inline std::string finding_of(const check::Request& request, const std::string& 
 }
 
 inline std::string finding_of(const Found& c) { return finding_of(request_for(zoo(c.plugin)), c.component, c.test); }
+
+/// The cases whose finding is another one than expected, with what was found, and a process that is left; else empty.
+inline std::string differences(const std::vector<Found>& cases, double limit = 10.0) {
+  std::string different;
+  for (const Found& c : cases) {
+    check::Request request = request_for(zoo(c.plugin));
+    request.limit = limit;
+    const std::string found = finding_of(request, c.component, c.test);
+    if (found != c.expected)
+      different += c.plugin + " " + c.component + " " + c.test + ":\n" + found + "\nnot\n" + c.expected + "\n";
+  }
+  return different + (no_process_left() ? "" : "a process is left\n");
+}
+/// The same of components of one plugin, each {name without "zoo.", test, expected}.
+inline std::string differences(const std::string& plugin, const std::vector<std::array<std::string, 3>>& cases,
+                               double limit = 10.0) {
+  std::vector<Found> all;
+  for (const auto& [name, test, expected] : cases) all.push_back({plugin, "zoo." + name, test, expected});
+  return differences(all, limit);
+}
 
 }  // namespace kdhost::test

@@ -12,14 +12,6 @@ namespace {
 const std::string kTellAuthor = " This is a fault of the plugin; tell its author.";
 const std::string kSection = "has a faulty description: component 'zoo.faulty' ";
 
-void check_all(const std::vector<Found>& cases) {
-  for (const Found& c : cases) {
-    INFO(c.plugin << " " << c.test);
-    CHECK(finding_of(c) == c.expected);
-  }
-  CHECK(no_process_left());
-}
-
 // The bytes of a whole plugin, changed.
 template <class Change>
 std::filesystem::path changed_copy(const Folder& folder, const std::string& name, Change&& change) {
@@ -86,55 +78,66 @@ TEST_CASE("a table that points out of the file is refused in words") {
 }
 
 TEST_CASE("each fault of a file gets its sentence") {
-  check_all({
-      {"unlisted", "", "file.record",
-       "warn: has a record without a list of its components, so they are known only once it is loaded. Build it with "
-       "kdhost_add_plugin, which fills in the list after linking."},
-      {"no_record", "", "file.record",
-       "fail: has no plugin record (ELF section .kdhost). Expected a plugin of kdhost. If it is one, end one of its "
-       "sources with KDHOST_PLUGIN(...) and build it with kdhost_add_plugin."},
-      {"damaged_record", "", "file.record",
-       "fail: has a damaged plugin record: line 1 has abi=one, expected two numbers as in abi=1.0. Build the plugin "
-       "again "
-       "with this kdhost's SDK."},
-      {"recorded_twice", "", "file.record",
-       "fail: has a damaged plugin record: line 3 names the component 'zoo.a' a second time. Build the plugin again "
-       "with this "
-       "kdhost's SDK."},
-      {"wrong_major", "", "file.accepted",
-       "fail: is built for plugin ABI 2.3, this program offers 1.0. The first number must be equal. Rebuild the plugin "
-       "with this kdhost's SDK, or run kdhost 2.x."},
-      {"newer_minor", "", "file.accepted",
-       "fail: is built for plugin ABI 1.7, this program offers 1.0. The second number must not be larger than the "
-       "program's. Install kdhost 1.7 or newer, or rebuild the plugin with this kdhost's SDK."},
-      {"no_entry", "", "file.exports",
-       "fail: does not export the function kdh_plugin_query. End one of its sources with KDHOST_PLUGIN(...) and build "
-       "it "
-       "with kdhost_add_plugin."},
-      {"exports_more", "", "file.exports",
-       "fail: exports more than kdh_plugin_query: zoo_helper. Build it with kdhost_add_plugin, or link with its "
-       "version "
-       "script kdhost.map: other plugins may use the same names."},
-      {"weak_entry", "", "file.entry_strong",
-       "fail: exports kdh_plugin_query as a weak symbol, which another library may replace. Remove "
-       "__attribute__((weak)) or #pragma weak."},
-      {"needs_library", "", "file.libraries",
-       "fail: needs libzoo_other.so, which a plugin of tier portable must not: another machine may not have it, and "
-       "two "
-       "plugins may need different versions. Link only the C and C++ runtime (libc, libm, libgcc_s, libstdc++); link "
-       "anything else statically."},
-      {"undefined_symbol", "", "file.symbols",
-       "fail: uses symbols that no library it names provides: zoo_nobody_defines_this. Link what is missing, or reach "
-       "it "
-       "through the host; kdhost_add_plugin finds such symbols when it links."},
-      {"torch_library", "", "file.torch_library",
-       "fail: registers operators with TORCH_LIBRARY, which ends the process when a second plugin does the same. "
-       "Remove "
-       "TORCH_LIBRARY; call your kernels directly, or with custom_grad where they need a gradient."},
-      {"search_path", "", "file.search_path",
-       "fail: has the library search path '/opt/zoo/lib', which another machine does not have. Link without -rpath, or "
-       "with one that begins with $ORIGIN; kdhost_add_plugin sets none."},
-  });
+  CHECK(
+      differences({
+          {"unlisted", "", "file.record",
+           "warn: has a record without a list of its components, so they are known only once it is loaded. Build it "
+           "with "
+           "kdhost_add_plugin, which fills in the list after linking."},
+          {"no_record", "", "file.record",
+           "fail: has no plugin record (ELF section .kdhost). Expected a plugin of kdhost. If it is one, end one of "
+           "its "
+           "sources with KDHOST_PLUGIN(...) and build it with kdhost_add_plugin."},
+          {"damaged_record", "", "file.record",
+           "fail: has a damaged plugin record: line 1 has abi=one, expected two numbers as in abi=1.0. Build the "
+           "plugin "
+           "again "
+           "with this kdhost's SDK."},
+          {"recorded_twice", "", "file.record",
+           "fail: has a damaged plugin record: line 3 names the component 'zoo.a' a second time. Build the plugin "
+           "again "
+           "with this "
+           "kdhost's SDK."},
+          {"wrong_major", "", "file.accepted",
+           "fail: is built for plugin ABI 2.3, this program offers 1.0. The first number must be equal. Rebuild the "
+           "plugin "
+           "with this kdhost's SDK, or run kdhost 2.x."},
+          {"newer_minor", "", "file.accepted",
+           "fail: is built for plugin ABI 1.7, this program offers 1.0. The second number must not be larger than the "
+           "program's. Install kdhost 1.7 or newer, or rebuild the plugin with this kdhost's SDK."},
+          {"no_entry", "", "file.exports",
+           "fail: does not export the function kdh_plugin_query. End one of its sources with KDHOST_PLUGIN(...) and "
+           "build "
+           "it "
+           "with kdhost_add_plugin."},
+          {"exports_more", "", "file.exports",
+           "fail: exports more than kdh_plugin_query: zoo_helper. Build it with kdhost_add_plugin, or link with its "
+           "version "
+           "script kdhost.map: other plugins may use the same names."},
+          {"weak_entry", "", "file.entry_strong",
+           "fail: exports kdh_plugin_query as a weak symbol, which another library may replace. Remove "
+           "__attribute__((weak)) or #pragma weak."},
+          {"needs_library", "", "file.libraries",
+           "fail: needs libzoo_other.so, which a plugin of tier portable must not: another machine may not have it, "
+           "and "
+           "two "
+           "plugins may need different versions. Link only the C and C++ runtime (libc, libm, libgcc_s, libstdc++); "
+           "link "
+           "anything else statically."},
+          {"undefined_symbol", "", "file.symbols",
+           "fail: uses symbols that no library it names provides: zoo_nobody_defines_this. Link what is missing, or "
+           "reach "
+           "it "
+           "through the host; kdhost_add_plugin finds such symbols when it links."},
+          {"torch_library", "", "file.torch_library",
+           "fail: registers operators with TORCH_LIBRARY, which ends the process when a second plugin does the same. "
+           "Remove "
+           "TORCH_LIBRARY; call your kernels directly, or with custom_grad where they need a gradient."},
+          {"search_path", "", "file.search_path",
+           "fail: has the library search path '/opt/zoo/lib', which another machine does not have. Link without "
+           "-rpath, or "
+           "with one that begins with $ORIGIN; kdhost_add_plugin sets none."},
+      }) == "");
   CHECK(finding_of({"wrong_fingerprint", "", "file.accepted", ""})
             .rfind("fail: is built for another LibTorch: torch is 2.6.0, this program has ", 0) == 0);
   CHECK(finding_of({"healthy", "", "file.oldest_system", ""}).rfind("pass: needs glibc 2.", 0) == 0);
@@ -163,30 +166,34 @@ TEST_CASE("each fault of a description gets its sentence") {
     CHECK(finding_of({plugin, "", "load.description", ""}) == "fail: " + what + kTellAuthor);
   }
   const std::string id = "zoo.faulty";
-  check_all({
-      {"bad_plugin_version", "", "description.plugin_version",
-       "fail: the plugin has the version '1.0'. Write a semantic version such as 1.0.0: results are recorded with it."},
-      {"bad_version", id, "description.version",
-       "fail: it has the version 'one'. Write a semantic version such as 1.0.0: results are recorded with it."},
-      {"no_summary", id, "description.documented",
-       "fail: has no summary. Describe it in one line with Spec::summary; `kdhost plugins` shows it."},
-      {"undocumented", id, "description.documented",
-       "warn: says nothing about parameter 'temperature', port 'student.logits'. Add .doc(\"...\") to each; for a port "
-       "begin with its shape, as \"[N, C]\"."},
-      {"long_summary", id, "description.summary",
-       "warn: has a summary of 17 bytes or several lines. Keep the summary to one line, and move the rest to "
-       "Spec::details."},
-      {"reversed_range", id, "description.ranges",
-       "fail: parameter 'temperature' allows no value: its range goes from 5 to 1. Give the lower bound first, as "
-       "range(0.0, 1.0)."},
-      {"same_choice_twice", id, "description.choices",
-       "fail: parameter 'temperature' has the same choice twice. Name each choice once."},
-      {"choices_of_number", id, "description.choices",
-       "fail: parameter 'temperature' has choices, but is no text. Use range(...) for numbers; choices are for text."},
-      {"unbound_port", id, "description.ports",
-       "fail: has the port 'logits', which no experiment can bind. Begin its name with 'student.', 'teacher.' or "
-       "'batch.' and what it is."},
-      {"no_ports", id, "description.ports",
-       "fail: has no port, so it sees nothing. Declare what it reads with Spec::input, as \"student.logits\"."},
-  });
+  CHECK(
+      differences({
+          {"bad_plugin_version", "", "description.plugin_version",
+           "fail: the plugin has the version '1.0'. Write a semantic version such as 1.0.0: results are recorded with "
+           "it."},
+          {"bad_version", id, "description.version",
+           "fail: it has the version 'one'. Write a semantic version such as 1.0.0: results are recorded with it."},
+          {"no_summary", id, "description.documented",
+           "fail: has no summary. Describe it in one line with Spec::summary; `kdhost plugins` shows it."},
+          {"undocumented", id, "description.documented",
+           "warn: says nothing about parameter 'temperature', port 'student.logits'. Add .doc(\"...\") to each; for a "
+           "port "
+           "begin with its shape, as \"[N, C]\"."},
+          {"long_summary", id, "description.summary",
+           "warn: has a summary of 17 bytes or several lines. Keep the summary to one line, and move the rest to "
+           "Spec::details."},
+          {"reversed_range", id, "description.ranges",
+           "fail: parameter 'temperature' allows no value: its range goes from 5 to 1. Give the lower bound first, as "
+           "range(0.0, 1.0)."},
+          {"same_choice_twice", id, "description.choices",
+           "fail: parameter 'temperature' has the same choice twice. Name each choice once."},
+          {"choices_of_number", id, "description.choices",
+           "fail: parameter 'temperature' has choices, but is no text. Use range(...) for numbers; choices are for "
+           "text."},
+          {"unbound_port", id, "description.ports",
+           "fail: has the port 'logits', which no experiment can bind. Begin its name with 'student.', 'teacher.' or "
+           "'batch.' and what it is."},
+          {"no_ports", id, "description.ports",
+           "fail: has no port, so it sees nothing. Declare what it reads with Spec::input, as \"student.logits\"."},
+      }) == "");
 }

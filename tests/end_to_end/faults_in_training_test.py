@@ -128,6 +128,15 @@ def wrong_slope(folder):
         fail(f"wrong_slope: exit code {found}, expected 5 and\n{begin}\nfound\n{err}")
 
 
+def written_through_a_pointer(folder):
+    """Found before training, where the contents of inputs are compared."""
+    write(folder, "nothing")
+    found, err = run(folder, "pointer", "--trust", environment={"KDHOST_ZOO": "write_through_pointer"})
+    check("written through a pointer", found, err, 5,
+          "error: late.toml:14:10: loss 'zoo.late' of ZOO/late.so, in compute: changed its input 'student.logits' in place."
+          "\n  Expected a new tensor instead: others use the same memory. This is a mistake in the plugin.")
+
+
 def end_hanging(folder, out, *more, environment=()):
     """Exit code and text of a run that hangs, is waited for until it says so, and is then told to stop."""
     process = folder.start("run", "late.toml", "--out", out, *PINNED, "--patience", "1", *more, more=environment)
@@ -207,5 +216,6 @@ with Folder() as folder:
     folder.train("late.toml", "--out", "whole")
     faults(folder)
     wrong_slope(folder)
+    written_through_a_pointer(folder)
     hang(folder)
     other_plugin(folder)

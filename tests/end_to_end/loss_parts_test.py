@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What losses train beside the student - regressors, variances, auto-encoders, attention, banks - learns, is saved in every
 checkpoint, comes back bit by bit in a resumed run, lives through the stages in which its term stands, and is left out of
-the student that a run writes."""
+the student that a run writes. It is what the loss says that it trains and keeps."""
+import json
 import os
 import signal
 import time
@@ -95,7 +96,33 @@ TERMS = [
     ("kdhost.byot", 0.1, "", EXITS),
     ("kdhost.ctkd", 0.1, "", ""),
     ("kdhost.uskd", 0.1, "", 'inputs = { "student.features" = "layer3" }'),
+    ("kdhost.sskd", 0.1, "", EMBEDDING),
 ]
+# Those on sequences, in a run of their own: the rows of the images are the positions.
+ENCODER = DATA + """
+[student]
+use    = "kdhost.transformer"
+params = { layers = 1, width = 24, heads = 2, inner = 24 }
+[[loss]]
+use = "kdhost.cross_entropy"
+[train]
+steps = 4
+"""
+HIDDEN = 'inputs = { student = ["hidden1"], teacher = ["hidden1"] }'
+SEQUENCES = DATA + """
+[baseline]
+enabled = false
+[teacher]
+from = "encoder.toml"
+[student]
+use    = "kdhost.transformer"
+params = { layers = 1, width = 16, heads = 2, inner = 16 }
+[train]
+steps = 12
+[[loss]]
+use = "kdhost.cross_entropy"
+"""
+ON_SEQUENCES = ("kdhost.hid_mse", "kdhost.hid_cosine", "kdhost.patient")
 # Those whose first stage trains an auto-encoder that the second keeps.
 TWO_STAGES = ("kdhost.ft", "kdhost.ktaad")
 
@@ -110,6 +137,10 @@ def experiment():
     text += "".join(term(use, 1.0, 'phase = "reconstruct"', LAST) for use in TWO_STAGES)
     text += '[[stage]]\nname = "second"\nsteps = 20\n[[stage.loss]]\nuse = "kdhost.cross_entropy"\n'
     return text + "".join(term(*t) for t in TERMS)
+
+
+def sequences():
+    return SEQUENCES + "".join(f'[[loss]]\nuse = "{use}"\n{HIDDEN}\n' for use in ON_SEQUENCES)
 
 
 def tensors(checkpoint):
@@ -134,9 +165,32 @@ def learned(name):
     return not name.endswith(("running_mean", "running_var", "num_batches_tracked", "z_student", "z_teacher"))
 
 
-def run_until(folder, run, steps, *more):
+def state(name):
+    return name.endswith(("running_mean", "running_var", "num_batches_tracked", "z_student", "z_teacher", "bank_student",
+                          "bank_teacher"))
+
+
+def compare_claims(folder, found):
+    """The last line of each loss's details, "Trained: a. State: b.", against the parts found in checkpoints."""
+    code, out, _ = folder.run("plugins", "--json")
+    losses = [c["id"] for plugin in json.loads(out) for c in plugin["components"] if c["kind"] == "loss"]
+    if code != 0 or not {use for use, *_ in TERMS} < set(losses):
+        fail(f"kdhost plugins does not list the losses: {losses}")
+    wrong = []
+    for use in losses:
+        names = [name for name in found if name.startswith("loss." + use.split(".")[1] + "/")]
+        last = json.loads(folder.run("describe", use, "--json")[1])["details"].rstrip().rsplit("\n", 1)[-1]
+        claim = ("Trained: " in last, "State: " in last)
+        measured = (any(not state(name) for name in names), any(state(name) for name in names))
+        if claim != measured:
+            wrong.append(f"{use}: its details end with '{last}', and its parts are {names}")
+    if wrong:
+        fail("\n".join(wrong))
+
+
+def run_until(folder, file, run, steps, *more):
     """Starts a run, and kills it once its log holds so many lines."""
-    process = folder.start("run", "losses.toml", "--out", run, *PINNED, *more)
+    process = folder.start("run", file, "--out", run, *PINNED, *more)
     log = folder / f"{run}/metrics.jsonl"
     while process.poll() is None:
         if os.path.exists(log) and len(log_lines(log)) >= steps:
@@ -176,7 +230,7 @@ with Folder() as folder:
     # Killed in the first stage, at its end, and in the second.
     for steps in (5, 12, 20):
         run = f"killed-{steps}"
-        run_until(folder, run, steps, *every_step)
+        run_until(folder, "losses.toml", run, steps, *every_step)
         stopped = parts(folder / f"{run}/seed-1/last.ckpt")
         code, _, err = folder.run("run", "losses.toml", "--out", run, "--resume", *PINNED, *every_step)
         if code != 0:
@@ -218,3 +272,15 @@ with Folder() as folder:
     if "projector.conv3.weight" not in student:
         fail(f"the student has no projector: {sorted(student)}")
     print("a student with a projector keeps the teacher's classifier")
+
+    folder.write("encoder.toml", ENCODER)
+    folder.write("sequences.toml", sequences())
+    folder.train("sequences.toml", "--out", "sequences", *every_step)
+    run_until(folder, "sequences.toml", "killed", 5, *every_step)
+    code, _, err = folder.run("run", "sequences.toml", "--out", "killed", "--resume", *PINNED, *every_step)
+    if code != 0:
+        fail(f"sequences: the resumed run ended with {code}\n{err}")
+    of_sequences = tensors(folder / "sequences/seed-1/last.ckpt")
+    check_same(of_sequences, tensors(folder / "killed/seed-1/last.ckpt"), "losses on sequences, the checkpoint at the end")
+    compare_claims(folder, [*whole, *of_sequences])
+    print("losses on sequences are resumed to the same bits; every loss has the parts that the catalogue says")

@@ -139,6 +139,10 @@ error: mistake.toml:11:7: the student gives 7 classes.
         {"loss ": TEMPERATURE.format("params.temperature")}, 3, """
 error: mistake.toml:19:7: the schedule of 'loss.kd.params.temperature' gives -0.25 after 3 steps.
   Expected a number, > 0, as the parameter is declared. Change the schedule's parameters so that its values stay there."""),
+    "schedule that follows validation values without any": (
+        {"loss ": 'use = "kdhost.kd"\n[[schedule]]\ntarget = "optimizer.lr"\nuse = "kdhost.plateau"'}, 3, """
+error: mistake.toml:19:7: the schedule of 'optimizer.lr' follows validation values, and this run measures none.
+  Expected validation samples and a metric. Set data.validation to a number of training samples and leave metrics as they are by default, or choose a schedule that follows the steps."""),
     "schedule of a parameter without params": (
         {"loss ": TEMPERATURE.format("temperature")}, 3, """
 error: mistake.toml:18:10: target 'loss.kd.temperature' names nothing.

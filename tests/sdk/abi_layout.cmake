@@ -37,10 +37,10 @@ function(declared compiler result header)
   set(${result} "${text}" PARENT_SCOPE)
 endfunction()
 foreach(compiler IN LISTS C_COMPILERS)
-  declared(${compiler} then "${SDK}/abi/abi_1_0.h")
+  declared(${compiler} then "${SDK}/abi/1_0/kdhost/abi.h")
   declared(${compiler} now "${SDK}/include/kdhost/abi.h")
   if(NOT then STREQUAL now)
-    message(FATAL_ERROR "abi.h declares something else for KDHOST_TARGET_ABI=100 than the header of 1.0, sdk/abi/abi_1_0.h, "
+    message(FATAL_ERROR "abi.h declares something else for KDHOST_TARGET_ABI=100 than the header of 1.0, sdk/abi/1_0/kdhost/abi.h, "
             "did. Allowed are members at the end of a struct behind `#if KDHOST_TARGET_ABI >= 101`.\nThen:\n${then}\nNow:\n${now}")
   endif()
 endforeach()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A plugin that loads, passes the dry batch, trains, and breaks its word at a certain step of training, in the way that
 // a parameter names; not while the environment variable KDHOST_ZOO_MENDED is set. The tests look at what a run says,
-// and go on with it from its checkpoint. On demand (KDHOST_ZOO) it does not come back from being created.
+// and go on with it from its checkpoint. On demand (KDHOST_ZOO) it does not come back from being created, or writes to
+// its input in the dry batch, through a pointer.
 #include <signal.h>
 #include <unistd.h>
 
@@ -71,6 +72,7 @@ struct Late final : Loss {
   Tensor compute(const Call& c) override {
     const Tensor& logits = c["student.logits"];
     Tensor usual = (logits * logits).mean();
+    if (c.dry() && wanted("write_through_pointer")) *logits.detach().mutable_data<float>() += 1.0f;
     if (!fault_.due(c)) return usual;
     if (fault_.is("throw")) throw std::runtime_error("no value today");
     if (fault_.is("nan")) return usual * std::numeric_limits<double>::quiet_NaN();

@@ -39,7 +39,8 @@ struct ContrastiveRepresentation final : Loss {
         "negatives / samples; the same with the teacher as anchor; the sum of both. Z is set from the first batch and "
         "kept. After each batch the bank rows of its samples move to the new embeddings by 1 - momentum. Negatives "
         "are drawn from the other classes, from the run's random streams, or come with the batch. mode = \"relax\": "
-        "the positive is any sample of the class. State: 2 samples * dim numbers.");
+        "the positive is any sample of the class.\n"
+        "Trained: an embedding on each side. State: two banks of samples x dim numbers, and Z of each.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.crd\"\nweight = 0.8\nparams = { negatives = 4096 }\n"
         "inputs = { student = [\"embedding\"], teacher = [\"embedding\"] }\n");

@@ -25,13 +25,16 @@ struct SelfSupervisedKd final : Loss {
     s.id("kdhost.sskd")
         .version("1.0.0")
         .summary("contrastive part of SSKD: which plain sample a transformed one belongs to, as the teacher sees it");
-    s.source("Xu, Liu, Li, Loy, Knowledge Distillation Meets Self-Supervision, ECCV 2020, arXiv 2006.07114");
+    s.source(
+        "Xu, Liu, Li, Loy, Knowledge Distillation Meets Self-Supervision, ECCV 2020, arXiv 2006.07114; golden "
+        "value our own computation of the formula");
     s.details(
         "Rows in groups of `views`: a sample, then its transformed views. Cosine similarity of each transformed row "
         "with each plain row, softmax over the plain rows at temperature T; T^2 mean KL(teacher || student) over the "
         "rows that the teacher assigns rightly and the share keep_wrong of the others with the best rank. adaptor = "
         "\"auto\" trains a head (linear, ReLU, linear) on the student. A batch with one plain row gives 0. The values "
-        "in the tests are our own computation of the published formula.");
+        "in the tests are our own computation of the published formula.\n"
+        "Trained: a head on the student.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.sskd\"\nweight = 10.0\n"
         "inputs = { student = [\"embedding\"], teacher = [\"embedding\"] }\n");
@@ -55,7 +58,7 @@ struct SelfSupervisedKd final : Loss {
 
   Tensor compute(const Call& c) override {
     const double temperature = c.number("temperature");
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : tap_pairs(c)) {
       const std::int64_t rows = p.student.size(0);
       if (rows % views_ != 0)
@@ -64,9 +67,9 @@ struct SelfSupervisedKd final : Loss {
       if (rows == views_) warn_("a batch with one plain row has nothing to tell apart: the loss is 0 there");
       Tensor s = p.student.reshape({rows, -1});
       if (!heads_.empty()) s = heads_[p.index].second(c, heads_[p.index].first(c, s).relu());
-      accumulate(sum, compare(alike(s), alike(p.teacher.reshape({rows, -1})), temperature));
+      sum.add(compare(alike(s), alike(p.teacher.reshape({rows, -1})), temperature));
     }
-    return sum;
+    return sum.value();
   }
 
  private:

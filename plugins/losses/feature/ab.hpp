@@ -10,6 +10,7 @@
 // Adaptor   nothing for equal shapes, else FitNet's regressor without ReLU.
 // Published as a first stage with this loss alone (30 epochs), then cross-entropy only.
 #pragma once
+#include "../element_sums.hpp"
 #include "adaptors.hpp"
 
 namespace kdhost::plugins {
@@ -24,9 +25,9 @@ struct ActivationBoundaries final : Loss {
         "On maps before their ReLU: sum of (s + m)^2 where s > -m and t <= 0, and of (s - m)^2 where s <= m and t > "
         "0, divided by N. variant = \"repdistiller\" multiplies by 3/1000 and by 2^(i - L + 1) for tap i of L; "
         "\"torchdistill\" by nothing (333 times larger for the last tap). adaptor = \"auto\" trains FitNet's "
-        "regressor without ReLU where shapes differ. Not 0 at equality: neurons within the margin count. Several taps: "
-        "reports what each adds (tap.0 ...). Published "
-        "as a first [[stage]] with this loss alone.");
+        "regressor without ReLU where shapes differ. Not 0 at equality: neurons within the margin count. Published "
+        "as a first [[stage]] with this loss alone.\n"
+        "Trained: regressors where shapes differ. State: their running statistics.");
     s.recipe(
         "[[stage]]\nname = \"boundaries\"\nepochs = 30\n[[stage.loss]]\nuse = \"kdhost.ab\"\n"
         "inputs = { student = [\"layer1.pre\", \"layer2.pre\", \"layer3.pre\"], teacher = [\"layer1.pre\", "
@@ -51,24 +52,27 @@ struct ActivationBoundaries final : Loss {
   Tensor compute(const Call& c) override {
     const double margin = c.number("margin");
     const std::vector<TapPair> taps = tap_pairs(c);
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair p : taps) {
       need_maps(p);
       if (p.index < connectors_.size() && connectors_[p.index]) p.student = (*connectors_[p.index])(c, p.student);
       need_equal_shapes(p, "; set adaptor = \"auto\"");
-      // (s - m)^2 where s <= m, (s + m)^2 where s > -m: both are max(0, m -+ s)^2, the sign by what the teacher is.
-      const Tensor towards = where(p.teacher > 0.0, -1.0, 1.0);
-      const Tensor missing = relu(p.student * towards + margin);
-      Tensor value = square(missing).sum() / static_cast<double>(p.student.size(0));
-      if (weighted_)
-        value = value * std::ldexp(3.0 / 1000.0, static_cast<int>(p.index + 1) - static_cast<int>(taps.size()));
-      report_tap(c, taps.size(), p.index, value);
-      accumulate(sum, value);
+      double factor = 1.0 / static_cast<double>(p.student.size(0));
+      if (weighted_) factor *= std::ldexp(3.0 / 1000.0, static_cast<int>(p.index + 1) - static_cast<int>(taps.size()));
+      sum.add(missing_squares(p.student, p.teacher, margin, factor));
     }
-    return sum;
+    return sum.value();
   }
 
  private:
+  /// factor * sum of (s - m)^2 where s <= m and t > 0, and of (s + m)^2 where s > -m and t <= 0: both are
+  /// max(0, m -+ s)^2, the sign by what the teacher is. A teacher that is not a number gives none either.
+  static Tensor missing_squares(const Tensor& s, const Tensor& t, double margin, double factor) {
+    if (fits_element_sum(s, t)) return element_sum("kdhost.ab", ElementTerm::boundary, s, t, margin, factor);
+    const Tensor towards = where(t > 0.0, -1.0, where(t <= 0.0, 1.0, t));
+    return square(relu(s * towards + margin)).sum() * factor;
+  }
+
   bool weighted_;
   std::vector<std::optional<SizeRegressor>> connectors_;
 };

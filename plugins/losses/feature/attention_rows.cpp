@@ -43,18 +43,25 @@ void rows(const AttentionRows<T>& k, std::int64_t begin, std::int64_t end) {
     T *s = k.room + sample * 2 * n, *t = s + n;
     const T length = activity(k.student, sample, n, s);
     activity(k.teacher, sample, n, t);
-    double squares = 0, along = 0;
+    double value = 0;
     for (std::int64_t p = 0; p < n; ++p) {
       t[p] = s[p] - t[p];
-      squares += static_cast<double>(t[p]) * static_cast<double>(t[p]);
-      along += static_cast<double>(t[p]) * static_cast<double>(s[p]);
+      value += k.term == AttentionTerm::absolute ? static_cast<double>(std::fabs(t[p]))
+                                                 : static_cast<double>(t[p]) * static_cast<double>(t[p]);
     }
-    const double distance = std::sqrt(squares);
-    k.value[sample] = k.distance ? distance : squares;
+    if (k.term == AttentionTerm::distance) value = std::sqrt(value);
+    k.value[sample] = value;
     if (k.gradient == nullptr) continue;
-    // d (sum of squares) = 2 t, d |t| = t / |t|, and through s = v / |v|: (g - s (s . g)) / |v|. At the floor of the
-    // length nothing goes through it. The factor 2 of d f^2 is in gradient_scale.
-    const double outer = k.distance ? (distance > 0 ? 1 / distance : 0.0) : 2.0;
+    // d (sum of squares) = 2 t, d |t| = t / |t|, d (sum of |t_p|) = sign t, and through s = v / |v|:
+    // (g - s (s . g)) / |v|. At the floor of the length nothing goes through it. The factor 2 of d f^2 is in
+    // gradient_scale.
+    if (k.term == AttentionTerm::absolute)
+      for (std::int64_t p = 0; p < n; ++p) t[p] = t[p] > 0 ? T(1) : (t[p] < 0 ? T(-1) : t[p]);
+    double along = 0;
+    for (std::int64_t p = 0; p < n; ++p) along += static_cast<double>(t[p]) * static_cast<double>(s[p]);
+    const double outer = k.term == AttentionTerm::squares
+                             ? 2.0
+                             : (k.term == AttentionTerm::absolute ? 1.0 : (value > 0 ? 1 / value : 0.0));
     const T scale = static_cast<T>(outer) * k.gradient_scale / length;
     const T radial = length > static_cast<T>(1e-12) ? static_cast<T>(along) : T(0);
     T* g = k.gradient + sample * n;

@@ -33,13 +33,13 @@ struct ClassAttention final : Loss {
   explicit ClassAttention(const Params& p) : resolution_(p.integer("resolution")) {}
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : tap_pairs(c)) {
       need_maps(p);
       need_equal_channels(p, ", one map for each class");
-      accumulate(sum, mse_loss(pooled(p.student), pooled(p.teacher)));
+      sum.add(mse_loss(pooled(p.student), pooled(p.teacher)));
     }
-    return sum;
+    return sum.value();
   }
 
  private:

@@ -56,7 +56,8 @@ inline Tensor classified(const Call& c, const Tensor& map) {
                    "[" + std::to_string(weight.size(0)) + "], one for each row of 'teacher.classifier.weight'");
     bias = to(bias.detach(), map.dtype());
   }
-  return linear(map.mean({2, 3}), to(weight.detach(), map.dtype()), bias);
+  const bool one_position = map.size(2) * map.size(3) == 1;
+  return linear(one_position ? map.flatten(1) : map.mean({2, 3}), to(weight.detach(), map.dtype()), bias);
 }
 
 }  // namespace kdhost::plugins

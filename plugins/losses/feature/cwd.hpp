@@ -31,16 +31,16 @@ struct ChannelWise final : Loss {
 
   Tensor compute(const Call& c) override {
     const double temperature = c.number("temperature");
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : tap_pairs(c)) {
       need_maps(p);
       need_equal_shapes(p, ": choose other taps");
       const Tensor log_s = softened(p.student, temperature);
       const Tensor log_t = softened(p.teacher, temperature);
       const double share = temperature * temperature / static_cast<double>(p.student.size(0) * p.student.size(1));
-      accumulate(sum, (exp(log_t) * (log_t - log_s)).sum() * share);
+      sum.add((exp(log_t) * (log_t - log_s)).sum() * share);
     }
-    return sum;
+    return sum.value();
   }
 
  private:

@@ -12,6 +12,7 @@
 //           S, the translator: the same encoder from the student's channels, with batch norm, trained with the student.
 // The larger factor map is pooled to the smaller.
 #pragma once
+#include "attention_rows.hpp"
 #include "paraphraser.hpp"
 
 namespace kdhost::plugins {
@@ -27,7 +28,8 @@ struct FactorTransfer final : Loss {
         "L2 over the positions; \"torchdistill\": the whole sample scaled to unit L2. adaptor = \"auto\": a "
         "paraphraser (auto-encoder to rate x C channels) on the teacher, trained in a first [[stage]] with phase = "
         "\"reconstruct\" and kept in the second, and a translator on the student; both stages name the term alike. "
-        "The larger map is average-pooled to the smaller one.");
+        "The larger map is average-pooled to the smaller one.\n"
+        "Trained: paraphrasers and translators. State: the translators' running statistics.");
     s.recipe(
         "[[stage]]\nname = \"paraphraser\"\nepochs = 30\n[[stage.loss]]\nuse = \"kdhost.ft\"\nname = \"factors\"\n"
         "params = { phase = \"reconstruct\" }\ninputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n\n"
@@ -56,13 +58,13 @@ struct FactorTransfer final : Loss {
   }
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair& p : tap_pairs(c)) {
       need_maps(p);
       if (p.index < adaptors_.size()) {
         const Adaptor& a = adaptors_[p.index];
         if (reconstructs_) {
-          accumulate(sum, mse_loss(a.decode(c, a.encode(c, p.teacher)), p.teacher));
+          sum.add(mse_loss(a.decode(c, a.encode(c, p.teacher)), p.teacher));
           continue;
         }
         p.student = a.translate(c, p.student);
@@ -72,9 +74,12 @@ struct FactorTransfer final : Loss {
       if (!by_position_ && p.student.size(1) != p.teacher.size(1))
         refuse_pair(p, "the same number of channels; set adaptor = \"auto\" or variant = \"repdistiller\"");
       pool_to_smaller(p.student, p.teacher);
-      accumulate(sum, abs(factor(p.student) - factor(p.teacher)).mean());
+      sum.add(by_position_ && p.student.on_cpu()
+                  ? attention_sum("kdhost.ft", AttentionTerm::absolute, p.student, p.teacher,
+                                  1.0 / static_cast<double>(p.student.size(0) * p.student.size(2) * p.student.size(3)))
+                  : abs(factor(p.student) - factor(p.teacher)).mean());
     }
-    return sum;
+    return sum.value();
   }
 
  private:

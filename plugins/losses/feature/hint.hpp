@@ -31,7 +31,8 @@ struct Hint final : Loss {
         "a linear "
         "layer where the widths differ. adaptor = \"none\" compares the taps as they are. variant = \"mmrazor_l2\" "
         "scales both "
-        "sides to unit length per sample and sums the squares.");
+        "sides to unit length per sample and sums the squares.\n"
+        "Trained: regressors. State: their running statistics.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.hint\"\nweight = 100.0\n"
         "inputs = { student = [\"layer2\"], teacher = [\"layer2\"] }\n");
@@ -48,7 +49,7 @@ struct Hint final : Loss {
   }
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair& p : tap_pairs(c)) {
       if (p.index < regressors_.size()) p.student = regressors_[p.index](c, p.student);
       if (p.student.shape() != p.teacher.shape())
@@ -56,12 +57,12 @@ struct Hint final : Loss {
             p, regressors_.empty() ? "equal shapes, since adaptor = \"none\"" : "equal shapes behind the regressor");
       if (unit_length_) {
         const Tensor d = normalize(p.student.flatten(1)) - normalize(p.teacher.flatten(1));
-        accumulate(sum, square(d).sum() / static_cast<double>(d.size(0)));
+        sum.add(square(d).sum() / static_cast<double>(d.size(0)));
       } else {
-        accumulate(sum, squared_difference(p.student, p.teacher));
+        sum.add(squared_difference(p.student, p.teacher));
       }
     }
-    return sum;
+    return sum.value();
   }
 
  private:

@@ -9,6 +9,7 @@
 // Adaptor   conv 3x3 without bias and batch norm, to the teacher's channels. Spatial sizes may differ.
 #pragma once
 #include "adaptors.hpp"
+#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 
@@ -21,7 +22,8 @@ struct InterChannel final : Loss {
     s.details(
         "Per sample G = F F^T over the channels, rows scaled to unit L2; sum((G_s - G_t)^2) / (C N^2), summed over "
         "taps. variant = \"batch_mean\" divides by C N instead. adaptor = \"auto\" trains a 3x3 convolution with "
-        "batch norm on the student. Spatial sizes may differ.");
+        "batch norm on the student. Spatial sizes may differ.\n"
+        "Trained: convolutions with batch norm. State: their running statistics.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.ickd\"\nweight = 2.5\n"
         "inputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n");
@@ -40,16 +42,16 @@ struct InterChannel final : Loss {
   }
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair& p : tap_pairs(c)) {
       need_maps(p);
       if (p.index < embeddings_.size()) p.student = embeddings_[p.index](c, p.student);
       need_equal_channels(p, "; set adaptor = \"auto\"");
       const auto n = static_cast<double>(p.student.size(0)), channels = static_cast<double>(p.student.size(1));
       const double share = author_ ? channels * n * n : channels * n;
-      accumulate(sum, square(correlation(p.student) - correlation(p.teacher)).sum() / share);
+      sum.add(squared_difference(correlation(p.student), correlation(p.teacher), Reduction::sum) / share);
     }
-    return sum;
+    return sum.value();
   }
 
  private:

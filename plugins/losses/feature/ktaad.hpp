@@ -33,7 +33,8 @@ struct KnowledgeAdaptation final : Loss {
         "vector), summed over channels, mean over N. t is what the encoder of an auto-encoder says of the teacher's "
         "map; it is trained in a first [[stage]] with phase = \"reconstruct\" (mean squared error + 1e-7 sum |code|) "
         "and kept in the second; both stages name the term alike. a and b come from two 3x3 convolutions on the "
-        "student. Sizes must be equal.");
+        "student. Sizes must be equal.\n"
+        "Trained: auto-encoders and convolutions. State: their running statistics.");
     s.recipe(
         "[[stage]]\nname = \"autoencoder\"\nepochs = 1\n[[stage.loss]]\nuse = \"kdhost.ktaad\"\nname = \"knowledge\"\n"
         "params = { phase = \"reconstruct\" }\ninputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n\n"

@@ -22,7 +22,8 @@ struct MaskedGenerative final : Loss {
         "g = G(mask * A(f_s)), A a 1x1 convolution where channels differ, mask 0 with probability mask_ratio per "
         "sample and position, G two 3x3 convolutions with ReLU between. variant = \"mmrazor\": alpha sum (g - f_t)^2 "
         "/ N; \"modelopt\": mean((g - f_t)^2), without alpha. Summed over taps. adaptor = \"none\": g = f_s, no mask. "
-        "Sizes must be equal.");
+        "Sizes must be equal.\n"
+        "Trained: generators.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.mgd\"\nweight = 1.0\n"
         "inputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n");
@@ -51,7 +52,7 @@ struct MaskedGenerative final : Loss {
 
   Tensor compute(const Call& c) override {
     const double alpha = c.number("alpha"), ratio = c.number("mask_ratio");
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair& p : tap_pairs(c)) {
       need_maps(p);
       if (p.index < generators_.size()) {
@@ -64,12 +65,12 @@ struct MaskedGenerative final : Loss {
       need_equal_shapes(p, generators_.empty() ? "; set adaptor = \"auto\" where channels differ"
                                                : " but for the channels: choose other taps");
       if (mean_)
-        accumulate(sum, squared_difference(p.student, p.teacher));
+        sum.add(squared_difference(p.student, p.teacher));
       else
-        accumulate(sum, squared_difference(p.student, p.teacher, Reduction::sum) *
-                            (alpha / static_cast<double>(p.student.size(0))));
+        sum.add(squared_difference(p.student, p.teacher, Reduction::sum) *
+                (alpha / static_cast<double>(p.student.size(0))));
     }
-    return sum;
+    return sum.value();
   }
 
  private:

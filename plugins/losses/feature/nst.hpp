@@ -10,7 +10,7 @@
 // mdistiller. Channels may differ; the larger map is pooled to the smaller. The kernels are batched matrix products:
 // the published code makes N x C_s x C_t x HW numbers on the way. TextBrewer's `nst` is another loss.
 #pragma once
-#include "../loss_inputs.hpp"
+#include "../relation/product_difference.hpp"
 
 namespace kdhost::plugins {
 
@@ -33,17 +33,26 @@ struct NeuronSelectivity final : Loss {
   }
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair& p : tap_pairs(c)) {
       need_maps(p);
       pool_to_smaller(p.student, p.teacher);
       const Tensor s = normalize(p.student.flatten(2), 2, 2), t = normalize(p.teacher.flatten(2), 2, 2);
-      accumulate(sum, kernel_mean(t, t) + kernel_mean(s, s) - kernel_mean(s, t) * 2.0);
+      sum.add(s.size(2) < s.size(1) ? by_positions(s, t)
+                                    : kernel_mean(t, t) + kernel_mean(s, s) - kernel_mean(s, t) * 2.0);
     }
-    return sum;
+    return sum.value();
   }
 
  private:
+  /// The same by products of positions, which are fewer than channels in late layers: the sum of (a_i . b_j)^2 over
+  /// channels i and j is that of (A^T A) (B^T B) over pairs of positions, so that the three means are one difference.
+  static Tensor by_positions(const Tensor& s, const Tensor& t) {
+    const double positions = static_cast<double>(s.size(2));
+    return product_difference("kdhost.nst",
+                              {s, t, 1.0 / static_cast<double>(s.size(1)), 1.0 / static_cast<double>(t.size(1))}) *
+           (positions * positions);
+  }
   static Tensor kernel_mean(const Tensor& a, const Tensor& b) { return square(bmm(a, b.transpose(1, 2))).mean(); }
 };
 

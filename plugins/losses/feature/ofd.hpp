@@ -28,9 +28,10 @@ struct FeatureOverhaul final : Loss {
         "1). The margin m_c <= 0 of a channel is the mean negative response behind the teacher's batch norm (weight w, "
         "bias b): b - |w| phi(b/|w|) / Phi(-b/|w|), or -3|w| where Phi(-b/|w|) <= 0.001. adaptor = \"auto\" trains a "
         "1x1 convolution with batch norm on the student. variant = \"mmrazor\": each tap divided by 1000, no weights. "
-        "If sizes differ the teacher's map is average-pooled to the student's. Several taps: reports what each adds "
-        "(tap.0 ...). The teacher runs with the statistics "
-        "of the batch (training mode), for every loss that sees it.");
+        "If sizes differ the teacher's map is average-pooled to the student's. "
+        " The teacher runs with the statistics "
+        "of the batch (training mode), for every loss that sees it.\n"
+        "Trained: convolutions with batch norm. State: their running statistics.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.ofd\"\nweight = 0.001\n[loss.inputs]\n"
         "\"student.features\"    = [\"layer2.pre\", \"layer3.pre\"]\n"
@@ -61,7 +62,7 @@ struct FeatureOverhaul final : Loss {
   Tensor compute(const Call& c) override {
     const std::vector<TapPair> taps = tap_pairs(c);
     const Tensors margins = margins_of(c, taps);
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair p : taps) {
       need_maps(p);
       const std::int64_t h = p.student.size(2), w = p.student.size(3);
@@ -69,14 +70,15 @@ struct FeatureOverhaul final : Loss {
       need_equal_channels(p, "; set adaptor = \"auto\"");
       if (p.teacher.size(2) != h || p.teacher.size(3) != w) p.teacher = adaptive_avg_pool2d(p.teacher, {h, w});
       const Tensor target = maximum(p.teacher, margins[p.index]);
-      const Tensor counts = (p.student > target) | (target > 0.0);
-      Tensor value = square(where(counts, p.student - target, 0.0)).sum() / static_cast<double>(p.student.size(0));
+      // Asked in this way a NaN is no reason to leave a number out.
+      const Tensor left_out = (p.student <= target) & (target <= 0.0);
+      Tensor value =
+          square(masked_fill(p.student - target, left_out, 0.0)).sum() / static_cast<double>(p.student.size(0));
       const int from_last = static_cast<int>(taps.size() - 1 - p.index);
       value = mmrazor_ ? value / 1000.0 : value * std::ldexp(1.0, -from_last);
-      report_tap(c, taps.size(), p.index, value);
-      accumulate(sum, value);
+      sum.add(value);
     }
-    return sum;
+    return sum.value();
   }
 
  private:

@@ -23,7 +23,8 @@ struct PrimeAware final : Loss {
     s.details(
         "mean over N*D of (e_t - e_s)^2 / (eps + e^v) + v, summed over taps. adaptor = \"auto\" trains v, the log "
         "variance, as a linear layer with batch norm of the student's embedding; \"none\": v = 0. Widths must be "
-        "equal. Published as a second stage, after training with soft targets. The value may be negative.");
+        "equal. Published as a second stage, after training with soft targets. The value may be negative.\n"
+        "Trained: the log variance. State: running statistics.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.pad_l2\"\nweight = 1.0\n"
         "inputs = { student = [\"embedding\"], teacher = [\"embedding\"] }\n");
@@ -43,20 +44,20 @@ struct PrimeAware final : Loss {
   }
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : tap_pairs(c)) {
       const Tensor s = p.student.reshape({p.student.size(0), -1}), t = p.teacher.reshape({p.teacher.size(0), -1});
       if (s.size(1) != t.size(1)) refuse_pair(p, "as many numbers a sample on both sides: choose other taps");
       const Tensor squares = square(t - s);
       if (branches_.empty()) {
-        accumulate(sum, squares.mean() / (eps_ + 1.0));
+        sum.add(squares.mean() / (eps_ + 1.0));
         continue;
       }
       const Branch& branch = branches_[p.index];
       const Tensor v = branch.norm(c, branch.linear(c, s));
-      accumulate(sum, (squares / (exp(v) + eps_) + v).mean());
+      sum.add((squares / (exp(v) + eps_) + v).mean());
     }
-    return sum;
+    return sum.value();
   }
 
  private:

@@ -31,7 +31,7 @@ struct PearsonMaps final : Loss {
   }
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair& p : tap_pairs(c)) {
       need_maps(p);
       need_equal_channels(p, ": choose other taps");
@@ -39,9 +39,9 @@ struct PearsonMaps final : Loss {
       if (p.student.size(2) != h || p.student.size(3) != w) p.student = upsample_bilinear2d(p.student, {h, w}, false);
       if (p.student.size(0) * h * w < 2)
         refuse_pair(p, "two or more values a channel (samples times positions): one has no standard deviation");
-      accumulate(sum, mse_loss(standardised(p.student), standardised(p.teacher)) * 0.5);
+      sum.add(mse_loss(standardised(p.student), standardised(p.teacher)) * 0.5);
     }
-    return sum;
+    return sum.value();
   }
 
  private:

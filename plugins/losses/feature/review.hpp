@@ -29,9 +29,9 @@ struct KnowledgeReview final : Loss {
         "order of use; summed over taps. adaptor = \"auto\" fuses the student's taps from the deepest to the "
         "shallowest (1x1 convolution, gate between own and carried features, 3x3 convolution to the teacher's "
         "channels); \"none\" compares the taps as they are. List the taps from shallow to deep; a pooled vector [N, D] "
-        "counts as a 1x1 map. Reports what each tap adds (tap.0 ...) and its mean squares, of the map itself and "
-        "pooled "
-        "(tap.0.map, tap.0.4, tap.0.2, tap.0.1).");
+        "counts as a 1x1 map. Reports each tap's mean squares, of the map itself and pooled (tap.0.map, tap.0.4, "
+        "tap.0.2, tap.0.1).\n"
+        "Trained: the fusion of the taps. State: its running statistics.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.review\"\nweight = 1.0\n"
         "inputs = { student = [\"layer1\", \"layer2\", \"layer3\", \"embedding\"], teacher = [\"layer1.pre\", "
@@ -71,12 +71,12 @@ struct KnowledgeReview final : Loss {
       need_maps(p);
     }
     if (!fusions_.empty()) fuse(c, taps);
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : taps) {
       need_equal_shapes(p, "; set adaptor = \"auto\"");
-      accumulate(sum, hierarchical(c, p, taps.size()));
+      sum.add(hierarchical(c, p));
     }
-    return sum;
+    return sum.value();
   }
 
  private:
@@ -111,7 +111,7 @@ struct KnowledgeReview final : Loss {
     }
   }
 
-  static Tensor hierarchical(const Call& c, const TapPair& p, std::size_t taps) {
+  static Tensor hierarchical(const Call& c, const TapPair& p) {
     const Tensor &s = p.student, &t = p.teacher;
     const std::string levels = "tap." + std::to_string(p.index) + ".";
     Tensor value = squared_difference(s, t);
@@ -125,9 +125,7 @@ struct KnowledgeReview final : Loss {
       c.report(levels + std::to_string(level), pooled);
       value = value + pooled * weight;
     }
-    value = value / total;
-    report_tap(c, taps, p.index, value);
-    return value;
+    return value / total;
   }
 
   std::vector<Fusion> fusions_;

@@ -28,7 +28,8 @@ struct SemanticCalibration final : Loss {
         "sum of a_n,i,j mse_n(R_ij(f_s,i), f_t,j) / (N x student taps), a the softmax over teacher taps of products of "
         "embedded batch similarities, R_ij three trained convolutions for each pair. The number of taps may differ. "
         "The embeddings have the batch size in their shape: batch_size is that of [data], and a batch of another size "
-        "(the last one, without drop_last) gives 0 with one warning.");
+        "(the last one, without drop_last) gives 0 with one warning.\n"
+        "Trained: embeddings and convolutions. State: their running statistics.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.semckd\"\nweight = 400.0\nparams = { batch_size = 64 }\n"
         "inputs = { student = [\"layer1\", \"layer2\", \"layer3\"], teacher = [\"layer1\", \"layer2\", \"layer3\"] "

@@ -34,7 +34,8 @@ struct ReusedClassifier final : Loss {
         "is "
         "to be used with the teacher's classifier has both in itself: kdhost.cifar_resnet with projector = C_t, the "
         "classifier loaded from the teacher's weights and frozen, adaptor = \"none\". With \"auto\" the projector "
-        "belongs to the loss and is left out of the exported student.");
+        "belongs to the loss and is left out of the exported student.\n"
+        "Trained: the projector. State: its running statistics.");
     s.recipe(
         "[student]\nuse     = \"kdhost.cifar_resnet\"\nparams  = { depth = 20, projector = 64 }\n"
         "weights = \"teacher.safetensors\"\nload    = [\"linear.*\"]\n\n"

@@ -24,7 +24,8 @@ struct SimpleRecipe final : Loss {
     s.details(
         "2 log max(sum |f_s - f_t|^q, 1e-12) over the whole batch, summed over taps, plus KL(p_t || p_s) of the "
         "logits at temperature 1 (mean over samples). adaptor = \"auto\": maps are averaged over their positions, the "
-        "student's through a linear layer, both standardised over the batch (eps 1e-4); \"none\": as they are.");
+        "student's through a linear layer, both standardised over the batch (eps 1e-4); \"none\": as they are.\n"
+        "Trained: linear layers.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.srd\"\nweight = 1.0\nparams = { exponent = 4.0 }\n"
         "inputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n");

@@ -13,6 +13,7 @@
 #pragma once
 #include "adaptors.hpp"
 #include "classifier.hpp"
+#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 
@@ -25,7 +26,8 @@ struct SoftmaxRegression final : Loss {
     s.details(
         "mean((a - e_t)^2) + mean((W_t a + b_t - z_t)^2), a = A(e_s), W_t and b_t the teacher's classifier, bound as "
         "parameters. adaptor = \"auto\": linear layer without bias, batch norm, ReLU, trained; \"none\": a = e_s. One "
-        "tap a side, the last before the classifier; maps are averaged over their positions for the classifier.");
+        "tap a side, the last before the classifier; maps are averaged over their positions for the classifier.\n"
+        "Trained: a layer to the teacher's width. State: its running statistics.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.srrl\"\nweight = 1.0\n[loss.inputs]\n"
         "\"student.features\"          = [\"embedding\"]\n\"teacher.features\"          = [\"embedding\"]\n"
@@ -53,7 +55,7 @@ struct SoftmaxRegression final : Loss {
     if (logits.shape() != z_t.shape())
       refuse_shape("teacher.logits", z_t,
                    to_string(logits.shape()) + ", what 'teacher.classifier.weight' makes of the features");
-    const Tensor features = mse_loss(p.student, p.teacher), regression = mse_loss(logits, z_t);
+    const Tensor features = squared_difference(p.student, p.teacher), regression = squared_difference(logits, z_t);
     c.report("features", features);
     c.report("regression", regression);
     return features + regression;

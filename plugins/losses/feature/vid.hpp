@@ -24,7 +24,8 @@ struct VariationalInformation final : Loss {
         "mean((mu - f_t)^2 / v_c + log v_c) / 2, summed over taps; v_c = log(1 + e^alpha_c) + eps is trained for each "
         "channel of the teacher. adaptor = \"auto\" makes mu by three 1x1 convolutions (no bias) with ReLU between; "
         "\"none\": mu = f_s. The larger map is average-pooled to the smaller one. Not 0 at equality: (log v) / 2. "
-        "Reports the sub-terms error and log_variance, each with its half.");
+        "Reports the sub-terms error and log_variance, each with its half.\n"
+        "Trained: adaptors and variances.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.vid\"\nweight = 1.0\n"
         "inputs = { student = [\"layer1\", \"layer2\", \"layer3\"], teacher = [\"layer1\", \"layer2\", \"layer3\"] "

@@ -26,7 +26,8 @@ struct Ctkd final : Loss {
         "T^2 (1/N) sum_i KL(p_t || p_s), p = softmax(z / T), T = t_start + t_end sigmoid(theta); theta is one "
         "trained number, 1 at first. Its gradient is multiplied by reversal: -1 trains it towards the temperature "
         "that is hardest for the student, 0 leaves it alone; a [[schedule]] lets it grow. Reports the sub-term "
-        "temperature. Several teachers: see combine (probabilities are mixed at T = 1).");
+        "temperature. Several teachers: see combine (probabilities are mixed at T = 1).\n"
+        "Trained: the temperature.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.ctkd\"\nweight = 0.9\n\n[[schedule]]\ntarget = \"loss.ctkd.params.reversal\"\nuse = "
         "\"kdhost.linear\"\nparams = { from = 0.0, to = -1.0, epochs = 10 }\n");

@@ -114,7 +114,8 @@ struct Dist final : Loss {
         .version("1.1.0")
         .summary("Pearson correlation of predictions, within samples and within classes");
     s.source(
-        "Huang, You, Wang, Qian, Xu, Knowledge Distillation from A Stronger Teacher, NeurIPS 2022, arXiv 2205.10536");
+        "Huang, You, Wang, Qian, Xu, Knowledge Distillation from A Stronger Teacher, NeurIPS 2022, arXiv "
+        "2205.10536; default = authors' code");
     s.details(
         "T^2 [beta (1 - mean rho over rows) + gamma (1 - mean rho over columns)] on softmax(z / T). rho = a.b / "
         "(|a||b| + 1e-8), both centred; variant \"torchdistill\" bounds each norm by 1e-8 from below instead. "

@@ -21,8 +21,8 @@ struct GatedKd final : Loss {
         .version("1.0.0")
         .summary("confidence-gated distillation: soft targets of a sure teacher, the label where it is unsure");
     s.source(
-        "losses: no code of authors; definition and golden value are ours. Related: Mishra & Sundaram, Confidence "
-        "Conditioned Knowledge Distillation, arXiv 2107.06993");
+        "after Mishra & Sundaram, Confidence Conditioned Knowledge Distillation, arXiv 2107.06993; definition and "
+        "golden value are ours");
     s.details(
         "Mean over samples of T^2 KL(p_t || p_s), p = softmax(z / T), where the teacher's largest probability at T = "
         "1 is at least threshold, and of -log softmax(z_s)_y elsewhere. threshold = 0: kdhost.kd; above 1 is not "

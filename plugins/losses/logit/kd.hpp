@@ -24,7 +24,8 @@ struct Kd final : Loss {
         .version("1.1.0")
         .summary("knowledge distillation: KL divergence to the teacher's softened probabilities");
     s.source(
-        "Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, NIPS 2014 workshop, arXiv 1503.02531");
+        "Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, NIPS 2014 workshop, arXiv "
+        "1503.02531; equal in RepDistiller, mdistiller, MMRazor and ModelOpt");
     s.details(
         "T^2 (1/N) sum_i sum_c p_t (log p_t - log p_s), p = softmax(z / T). form = \"ce\" drops log p_t (not 0 at "
         "equality); scale = \"none\" drops T^2; reduction: batchmean sums over classes and averages over samples, "

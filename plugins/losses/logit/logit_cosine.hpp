@@ -14,7 +14,7 @@ namespace kdhost::plugins {
 struct LogitCosine final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.logit_cosine").version("1.0.0").summary("cosine distance of the logits, whatever their size");
-    s.source("losses: Liger-Kernel's cosine similarity loss (beta = 1), divided by the number of samples");
+    s.source("Liger-Kernel's cosine similarity loss; default = that with beta = 1, divided by the number of samples");
     s.details(
         "mean_i (1 - cos(z_s,i, z_t,i)) on the logits themselves: their size and so the student's confidence are "
         "free. A row of zeros counts as cosine 0 and gets no gradient. Several teachers: see combine.");

@@ -76,8 +76,7 @@ struct HingeRanking final : Loss {
     s.id("kdhost.hinge_ranking")
         .version("1.0.0")
         .summary("the teacher's order of its most probable classes, by a margin between probabilities");
-    s.source(
-        "losses: C. Goddard, DistillKit (\"hinge\"); golden value our own computation with its function in PyTorch");
+    s.source("C. Goddard, DistillKit (\"hinge\"); golden value our own computation with its function in PyTorch");
     s.details(
         "Mean over all pairs (k, l) of the teacher's top_k classes with p_t,k > p_t,l + 1e-8, both above 1e-8, of "
         "max(0, margin - (p_s,k - p_s,l)), p = softmax(z). Without margin: the teacher's own difference p_t,k - "
@@ -119,7 +118,7 @@ struct LogisticRanking final : Loss {
         .version("1.0.0")
         .summary("the teacher's order of its most probable classes, by the logistic loss of logit differences");
     s.source(
-        "losses: C. Goddard, DistillKit (\"logistic_ranking\"); golden value our own computation with its function "
+        "C. Goddard, DistillKit (\"logistic_ranking\"); golden value our own computation with its function "
         "in PyTorch");
     s.details(
         "Mean over all pairs (k, l) of the teacher's top_k classes with p_t,k > p_t,l + 1e-9, both above 1e-9, of "

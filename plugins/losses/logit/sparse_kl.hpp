@@ -22,8 +22,8 @@ struct SparseKl final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.sparse_kl").version("1.0.0").summary("KL divergence on the teacher's most probable classes only");
     s.source(
-        "losses: C. Goddard, DistillKit (\"kl\" with sparse signals); golden values our own computation with its "
-        "function in PyTorch");
+        "C. Goddard, DistillKit (\"kl\" with sparse signals); golden values our own computation with its function "
+        "in PyTorch");
     s.details(
         "K = the teacher's top_k classes, p = softmax(z / T) over all classes. missing = \"zero\": T^2/N sum over K "
         "of r (log r - log p_s), r = p_t on K scaled to sum 1 (at equality -log of the teacher's sum on K). missing "

@@ -15,7 +15,9 @@ namespace kdhost::plugins {
 struct Tvd final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.tvd").version("1.0.0").summary("total variation distance of the softened probabilities");
-    s.source("losses: Liger-Kernel and distillm (T = 1), DistillKit (T^2); Wen et al., ACL 2023, arXiv 2307.15190");
+    s.source(
+        "Wen et al., f-Divergence Minimization for Sequence-Level Knowledge Distillation, ACL 2023, arXiv "
+        "2307.15190; equal to Liger-Kernel and distillm (T = 1), DistillKit (T^2)");
     s.details(
         "T^2 mean_i 1/2 sum_c |p_t - p_s|, p = softmax(z / T): bounded by T^2, so that no sample dominates. A class "
         "on which both agree gives no gradient. Several teachers: see combine.");

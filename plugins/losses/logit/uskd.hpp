@@ -32,7 +32,8 @@ struct Uskd final : Loss {
         "the label smoothed by 0.1. Targets carry no gradient. Variant \"author\" ranks the label too and adds log s "
         "instead of s. The head (linear, on student.features) is trained with the loss and is no part of the "
         "student. Reports the sub-terms target, others and head, without their weights. Needs hard labels and at "
-        "least two classes; stands beside a kdhost.cross_entropy of weight 1.");
+        "least two classes; stands beside a kdhost.cross_entropy of weight 1.\n"
+        "Trained: the head.");
     s.recipe("[[loss]]\nuse = \"kdhost.uskd\"\nweight = 1.0\ninputs = { \"student.features\" = \"layer3\" }\n");
     s.number("alpha", 1.0).at_least(0.0).doc("weight of the label's class").schedulable();
     s.number("beta", 0.1).at_least(0.0).doc("weight of the other classes").schedulable();

@@ -22,8 +22,8 @@ struct Affinity final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.affinity").version("1.0.0").summary("affinity: which positions of a map look alike");
     s.source(
-        "Liu et al., Structured Knowledge Distillation for Semantic Segmentation (pair-wise part), CVPR 2019, arXiv "
-        "1903.04197");
+        "Liu et al., Structured Knowledge Distillation for Semantic Segmentation (pair-wise part), CVPR 2019, "
+        "arXiv 1903.04197; golden value our own computation of the formula");
     s.details(
         "x = f / (|f| + 1e-8) at each position, A = x^T x; mean over N*P^2 of (A_s - A_t)^2 for P positions, summed "
         "over taps. Maps are first max-pooled by windows of `window` times height and width (0: not pooled). variant = "
@@ -42,13 +42,13 @@ struct Affinity final : Loss {
   explicit Affinity(const Params& p) : window_(p.number("window")), through_norm_(p.text("variant") == "full") {}
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair& p : tap_pairs(c)) {
       need_maps(p);
       pool_to_smaller(p.student, p.teacher);
-      accumulate(sum, product_difference("kdhost.affinity", {directions(p.student), directions(p.teacher)}));
+      sum.add(product_difference("kdhost.affinity", {directions(p.student), directions(p.teacher)}));
     }
-    return sum;
+    return sum.value();
   }
 
  private:

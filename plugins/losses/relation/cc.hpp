@@ -27,7 +27,8 @@ struct CorrelationCongruence final : Loss {
         "samples matters). variant = \"gaussian\": K(x, y) = e^(-2 gamma) sum_{k=0..order} (2 gamma)^k / k! (x.y)^k, "
         "|K_s - K_t|_F / N^2; variant = \"bilinear\": K(x, y) = x.y. adaptor = \"auto\" trains a linear layer to `dim` "
         "on each side; \"none\" compares the embeddings as they are, which needs equal widths. A batch of one sample "
-        "gives 0. With the default variant the gradient can be taken once only (create_graph is refused).");
+        "gives 0. With the default variant the gradient can be taken once only (create_graph is refused).\n"
+        "Trained: a linear layer on each side.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.cc\"\nweight = 0.02\n"
         "inputs = { student = [\"embedding\"], teacher = [\"embedding\"] }\n");
@@ -41,17 +42,17 @@ struct CorrelationCongruence final : Loss {
       : variant_(p.text("variant")), order_(p.integer("order")), embed_(p, ports, b) {}
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& tap : tap_pairs(c)) {
       const auto [s, t] = embed_(c, tap);
       if (s.size(0) == 1) {
         warn_("a batch of one sample has no correlations: the loss is 0 there");
-        accumulate(sum, s.sum() * 0.0);
+        sum.add(s.sum() * 0.0);
       } else {
-        accumulate(sum, variant_ == "author" ? neighbours(s, t) : kernels(c, s, t));
+        sum.add(variant_ == "author" ? neighbours(s, t) : kernels(c, s, t));
       }
     }
-    return sum;
+    return sum.value();
   }
 
  private:

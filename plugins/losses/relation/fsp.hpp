@@ -44,13 +44,13 @@ struct Fsp final : Loss {
           "'student.features' and 'teacher.features' have one tap each, expected two or more: the loss "
           "compares what happens between consecutive taps");
     for (const TapPair& p : taps) check(p);
-    Tensor sum;
+    TapSum sum(c);
     for (std::size_t i = 0; i + 1 < taps.size(); ++i) {
       const Tensor difference = flow(taps[i].student, taps[i + 1].student) - flow(taps[i].teacher, taps[i + 1].teacher);
-      accumulate(sum, column_norms_ ? vector_norm(difference, 2, 1).sum() / static_cast<double>(difference.size(0))
-                                    : square(difference).mean());
+      sum.add(column_norms_ ? vector_norm(difference, 2, 1).sum() / static_cast<double>(difference.size(0))
+                            : square(difference).mean());
     }
-    return sum;
+    return sum.value();
   }
 
  private:

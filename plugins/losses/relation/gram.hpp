@@ -18,14 +18,17 @@ namespace kdhost::plugins {
 struct Gram final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.gram").version("1.0.0").summary("Gram matrices of the maps, over channels or over positions");
-    s.source("after Gatys, Ecker, Bethge, Image Style Transfer Using CNNs, CVPR 2016, arXiv 1508.06576");
+    s.source(
+        "after Gatys, Ecker, Bethge, Image Style Transfer Using CNNs, CVPR 2016, arXiv 1508.06576; definition and "
+        "golden value are ours");
     s.details(
         "F [C, HW] per sample. channel: G = F F^T / HW, mean squared difference over N*C^2; spatial: G = F^T F / C "
         "with each side's "
         "own C, mean over N*(HW)^2; gatys: a quarter of channel. Summed over taps; the larger map is average-pooled to "
         "the smaller. "
         "Where channels differ, adaptor = \"auto\" trains a 1x1 convolution on the student (not needed in spatial "
-        "mode). The gradient can be taken once only (create_graph is refused).");
+        "mode). The gradient can be taken once only (create_graph is refused).\n"
+        "Trained: convolutions where channels differ.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.gram\"\nweight = 1.0\n"
         "inputs = { student = [\"layer3\"], teacher = [\"layer3\"] }\n");
@@ -51,7 +54,7 @@ struct Gram final : Loss {
   }
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (TapPair& p : tap_pairs(c)) {
       need_maps(p);
       if (p.index < adaptors_.size() && adaptors_[p.index].used) p.student = adaptors_[p.index].conv(c, p.student);
@@ -59,10 +62,10 @@ struct Gram final : Loss {
         refuse_pair(p, "the same number of channels; set adaptor = \"auto\" or mode = \"spatial\"");
       pool_to_smaller(p.student, p.teacher);
       const Tensor s = sides(p.student), t = sides(p.teacher);
-      accumulate(sum, product_difference("kdhost.gram", {s, t, 1.0 / static_cast<double>(s.size(1)),
-                                                         1.0 / static_cast<double>(t.size(1))}));
+      sum.add(product_difference("kdhost.gram",
+                                 {s, t, 1.0 / static_cast<double>(s.size(1)), 1.0 / static_cast<double>(t.size(1))}));
     }
-    return quarter_ ? sum * 0.25 : sum;
+    return sum.value(quarter_ ? 0.25 : 1.0);
   }
 
  private:

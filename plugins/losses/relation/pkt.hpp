@@ -21,7 +21,7 @@ struct Pkt final : Loss {
         .summary("probabilistic transfer: cosine similarities in the batch as probabilities");
     s.source(
         "Passalis & Tefas, Learning Deep Representations with Probabilistic Knowledge Transfer, ECCV 2018, arXiv "
-        "1803.10837");
+        "1803.10837; equal in RepDistiller, mdistiller and torchdistill");
     s.details(
         "x = e / (|e| + 1e-7), S = (x x^T + 1) / 2 with rows divided by their sum; mean over N^2 of S_t log((S_t + "
         "1e-7) / (S_s + "
@@ -36,21 +36,21 @@ struct Pkt final : Loss {
   }
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : tap_pairs(c)) {
       if (p.student.size(0) == 1) warn_("a batch of one sample has no similarities: the loss is 0 there");
       const Tensor e = p.student.reshape({p.student.size(0), -1}).contiguous();
       if (fits_row_kernel(e)) {
         const Products teacher = products_of(p.teacher.reshape({p.teacher.size(0), -1}).contiguous());
-        accumulate(sum, relation_value("kdhost.pkt", e,
-                                       probability_relation(products_of(e), teacher, e.size(0),
-                                                            grad_enabled() && e.requires_grad())));
+        sum.add(relation_value(
+            "kdhost.pkt", e,
+            probability_relation(products_of(e), teacher, e.size(0), grad_enabled() && e.requires_grad())));
         continue;
       }
       const Tensor s = probabilities(p.student), t = probabilities(p.teacher);
-      accumulate(sum, (t * log((t + 1e-7) / (s + 1e-7))).mean());
+      sum.add((t * log((t + 1e-7) / (s + 1e-7))).mean());
     }
-    return sum;
+    return sum.value();
   }
 
  private:

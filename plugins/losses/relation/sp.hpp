@@ -39,12 +39,12 @@ struct SimilarityPreserving final : Loss {
   explicit SimilarityPreserving(const Params& p) : l1_(p.text("variant") == "torchdistill") {}
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : tap_pairs(c)) {
       if (p.student.size(0) == 1) warn_("a batch of one sample has no similarities: the loss is 0 there");
-      accumulate(sum, compare(rows_of(p.student), rows_of(p.teacher)));
+      sum.add(compare(rows_of(p.student), rows_of(p.teacher)));
     }
-    return sum;
+    return sum.value();
   }
 
  private:

@@ -24,13 +24,16 @@ namespace kdhost::plugins {
 struct BeYourOwnTeacher final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.byot").version("1.0.0").summary("be your own teacher: exits of the student learn from its last layer");
-    s.source("Zhang et al., Be Your Own Teacher, ICCV 2019, arXiv 1905.08094");
+    s.source(
+        "Zhang et al., Be Your Own Teacher, ICCV 2019, arXiv 1905.08094; golden value our own computation of the "
+        "formula");
     s.details(
         "For each tap an exit is trained: a 1x1 convolution with batch norm and ReLU (vectors: linear and ReLU) to the "
         "width of the last tap, mean over positions a_i, linear to the classes z_i. Sum over exits of label_weight "
         "CE(z_i, y) + kd_weight T^2 KL(z || z_i) + feature_weight |a_i - a|^2, means over samples; z and a are the "
         "student's own last logits and map, bound as the teacher's side. The exits belong to the term, not to the "
-        "exported student. The values in the tests are our own computation of the formula.");
+        "exported student. The values in the tests are our own computation of the formula.\n"
+        "Trained: the exits. State: their running statistics.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.byot\"\n"
         "inputs = { student = [\"layer1\", \"layer2\"], \"teacher.features\" = [\"student:layer3\"], "

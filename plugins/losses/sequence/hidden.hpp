@@ -12,6 +12,7 @@
 // Sums over taps. With a padding mask [N, length] the first two are means over the entries that count; position 0 of
 // `patient` is never padding. A is a trained linear layer where widths differ (adaptor = "auto").
 #pragma once
+#include "../feature/squared_difference.hpp"
 #include "sequence_inputs.hpp"
 
 namespace kdhost::plugins {
@@ -22,7 +23,8 @@ struct HiddenMse final : Loss {
     s.source("Romero et al., arXiv 1412.6550, for sequences; equal to TextBrewer's hid_mse");
     s.details(
         "mean((A(h_s) - h_t)^2) over the positions that the mask keeps, summed over taps [N, length, width]. A is a "
-        "trained linear layer where widths differ (adaptor = \"auto\").");
+        "linear layer where widths differ (adaptor = \"auto\").\n"
+        "Trained: linear layers where widths differ.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.hid_mse\"\n"
         "inputs = { student = [\"layer2\"], teacher = [\"layer6\"], \"batch.mask\" = \"mask\" }\n");
@@ -32,12 +34,13 @@ struct HiddenMse final : Loss {
   HiddenMse(const Params& p, const Ports& ports, Builder& b) : states_(p, ports, b) {}
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : states_.taps(c)) {
       const Tensor mask = padding_mask(c, p.student.size(0), p.student.size(1), p.student);
-      accumulate(sum, mean_of_kept(square(p.student - p.teacher).mean({2}), mask));
+      sum.add(mask ? mean_of_kept(square(p.student - p.teacher).mean({2}), mask)
+                   : squared_difference(p.student, p.teacher));
     }
-    return sum;
+    return sum.value();
   }
 
  private:
@@ -47,10 +50,11 @@ struct HiddenMse final : Loss {
 struct HiddenCosine final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.hid_cosine").version("1.0.0").summary("1 - cosine of hidden states, padding left out");
-    s.source("Sanh et al., DistilBERT, arXiv 1910.01108");
+    s.source("Sanh et al., DistilBERT, arXiv 1910.01108; golden value our own computation of the formula");
     s.details(
         "mean of 1 - cos(A(h_s), h_t) over the positions that the mask keeps, summed over taps [N, length, width]; a "
-        "zero vector has cosine 0. A is a trained linear layer where widths differ (adaptor = \"auto\").");
+        "zero vector has cosine 0. A is a linear layer where widths differ (adaptor = \"auto\").\n"
+        "Trained: linear layers where widths differ.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.hid_cosine\"\n"
         "inputs = { student = [\"layer6\"], teacher = [\"layer12\"], \"batch.mask\" = \"mask\" }\n");
@@ -60,13 +64,13 @@ struct HiddenCosine final : Loss {
   HiddenCosine(const Params& p, const Ports& ports, Builder& b) : states_(p, ports, b) {}
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : states_.taps(c)) {
       const Tensor mask = padding_mask(c, p.student.size(0), p.student.size(1), p.student);
       const Tensor cosine = (p.student * p.teacher).sum({2}) * inverse_length(p.student) * inverse_length(p.teacher);
-      accumulate(sum, mean_of_kept(1.0 - cosine, mask));
+      sum.add(mean_of_kept(1.0 - cosine, mask));
     }
-    return sum;
+    return sum.value();
   }
 
  private:
@@ -83,11 +87,14 @@ struct Patient final : Loss {
     s.id("kdhost.patient")
         .version("1.0.0")
         .summary("patient distillation: the first position's state, scaled to length 1");
-    s.source("Sun, Cheng, Gan, Liu, Patient Knowledge Distillation for BERT, EMNLP 2019, arXiv 1908.09355");
+    s.source(
+        "Sun, Cheng, Gan, Liu, Patient Knowledge Distillation for BERT, EMNLP 2019, arXiv 1908.09355; golden value "
+        "our own computation of the formula");
     s.details(
         "h = state of position 0 scaled to unit L2; mean over samples of the sum over the width of (h_s - h_t)^2, "
-        "summed over taps [N, length, width]. Where widths differ a linear layer on the student is trained (adaptor = "
-        "\"auto\").");
+        "summed over taps [N, length, width]. Where widths differ the student's goes through a linear layer (adaptor = "
+        "\"auto\").\n"
+        "Trained: linear layers where widths differ.");
     s.recipe(
         "[[loss]]\nuse = \"kdhost.patient\"\nweight = 100.0\n"
         "inputs = { student = [\"layer1\", \"layer2\"], teacher = [\"layer2\", \"layer4\"] }\n");
@@ -96,12 +103,13 @@ struct Patient final : Loss {
   Patient(const Params& p, const Ports& ports, Builder& b) : states_(p, ports, b) {}
 
   Tensor compute(const Call& c) override {
-    Tensor sum;
+    TapSum sum(c);
     for (const TapPair& p : states_.taps(c)) {
       const auto first = [](const Tensor& h) { return normalize(h.select(1, 0)); };
-      accumulate(sum, square(first(p.student) - first(p.teacher)).sum() / static_cast<double>(p.student.size(0)));
+      sum.add(squared_difference(first(p.student), first(p.teacher), Reduction::sum) /
+              static_cast<double>(p.student.size(0)));
     }
-    return sum;
+    return sum.value();
   }
 
  private:

@@ -15,7 +15,10 @@ namespace kdhost::plugins {
 struct MaskedKd final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.masked_kd").version("1.0.0").summary("knowledge distillation at each position, padding left out");
-    s.source("Hinton, Vinyals, Dean, arXiv 1503.02531, for sequences; TextBrewer, arXiv 2002.12620");
+    s.source(
+        "Hinton, Vinyals, Dean, arXiv 1503.02531, for sequences; with form = \"ce\" and scale = \"none\" = "
+        "TextBrewer's "
+        "kd_ce_loss, arXiv 2002.12620");
     s.details(
         "T^2 mean over the positions that the mask keeps of KL(p_t || p_s), p = softmax(z / T), z [N, length, C]. form "
         "= \"ce\" drops the teacher's entropy, scale = \"none\" leaves out T^2. No position kept: 0.");

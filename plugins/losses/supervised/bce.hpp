@@ -7,6 +7,7 @@
 // y are 0 and 1 or probabilities, in the shape of z ([N] and [N, 1] stand for each other). Class numbers [N] of logits
 // [N, C] count as one yes among C, which is how an image classifier is trained with this loss.
 #pragma once
+#include "../element_sums.hpp"
 #include "task_targets.hpp"
 
 namespace kdhost::plugins {
@@ -14,7 +15,7 @@ namespace kdhost::plugins {
 struct BinaryCrossEntropy final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.bce").version("1.0.0").summary("binary cross-entropy, one yes-or-no question an entry");
-    s.source("losses: the task loss of several labels at once; equal to PyTorch's BCEWithLogitsLoss");
+    s.source("the task loss of several labels at once; equal to PyTorch's BCEWithLogitsLoss");
     s.details(
         "mean over all entries of -(positive_weight y log sigmoid(z) + (1 - y) log(1 - sigmoid(z))), in log space. y "
         "has the shape of z and holds 0 and 1 or probabilities; class numbers [N] of logits [N, C] count as one yes "
@@ -27,7 +28,10 @@ struct BinaryCrossEntropy final : Loss {
 
   Tensor compute(const Call& c) override {
     const Tensor z = predictions(c), y = yes_or_no(c, z);
-    return -(y * logsigmoid(z) * c.number("positive_weight") + (1.0 - y) * logsigmoid(-z)).mean();
+    const double positive = c.number("positive_weight");
+    if (fits_element_sum(z, y))
+      return element_sum("kdhost.bce", ElementTerm::yes_or_no, z, y, positive, 1.0 / static_cast<double>(z.numel()));
+    return -(y * logsigmoid(z) * positive + (1.0 - y) * logsigmoid(-z)).mean();
   }
 };
 

@@ -16,7 +16,9 @@ namespace kdhost::plugins {
 struct CrossEntropy final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.cross_entropy").version("1.0.0").summary("cross-entropy with the labels, hard or soft");
-    s.source("losses: the task loss; label smoothing as in Szegedy et al., CVPR 2016, arXiv 1512.00567, section 7");
+    s.source(
+        "the task loss; equal to PyTorch's CrossEntropyLoss, label smoothing as in Szegedy et al., CVPR 2016, "
+        "arXiv 1512.00567, section 7");
     s.details(
         "mean_i -sum_c q_ic log softmax(z_i)_c with q = (1 - label_smoothing) target + label_smoothing / C. Takes "
         "class "

@@ -7,6 +7,8 @@
 //
 // y has the shape of z ([N] and [N, 1] stand for each other); integers are taken as numbers.
 #pragma once
+#include "../element_sums.hpp"
+#include "../feature/squared_difference.hpp"
 #include "task_targets.hpp"
 
 namespace kdhost::plugins {
@@ -14,7 +16,7 @@ namespace kdhost::plugins {
 struct MeanSquaredError final : Loss {
   static void describe(Spec& s) {
     s.id("kdhost.mse").version("1.0.0").summary("mean squared error of predicted numbers");
-    s.source("losses: the task loss of regression; equal to PyTorch's MSELoss");
+    s.source("the task loss of regression; equal to PyTorch's MSELoss");
     s.details(
         "mean over all entries of (z - y)^2; y has the shape of z. A term of one task among several binds its own tap "
         "and field: inputs = { \"student.logits\" = \"age\", \"batch.label\" = \"age\" }. Between student and teacher: "
@@ -26,7 +28,7 @@ struct MeanSquaredError final : Loss {
 
   Tensor compute(const Call& c) override {
     const Tensor z = predictions(c);
-    return mse_loss(z, targets_like(c, z));
+    return squared_difference(z, targets_like(c, z));
   }
 };
 
@@ -44,7 +46,11 @@ struct SmoothL1 final : Loss {
 
   Tensor compute(const Call& c) override {
     const Tensor z = predictions(c);
-    return smooth_l1_loss(z, targets_like(c, z), Reduction::mean, c.number("beta"));
+    const Tensor y = targets_like(c, z);
+    const double beta = c.number("beta");
+    if (fits_element_sum(z, y))
+      return element_sum("kdhost.smooth_l1", ElementTerm::smooth_l1, z, y, beta, 1.0 / static_cast<double>(z.numel()));
+    return smooth_l1_loss(z, y, Reduction::mean, beta);
   }
 };
 

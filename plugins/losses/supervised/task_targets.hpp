@@ -3,6 +3,7 @@
 // Predictions and what they shall be, for task terms whose target has the shape of the prediction. A term of one task
 // binds a tap and a field of its own: inputs = { "student.logits" = "age", "batch.label" = "age" }.
 #pragma once
+#include "../element_sums.hpp"
 #include "../loss_inputs.hpp"
 
 namespace kdhost::plugins {
@@ -32,6 +33,13 @@ inline Tensor targets_like(const Call& c, const Tensor& z, const std::string& or
 }
 
 /// Probabilities of yes like the prediction; class numbers [N] of predictions [N, C] become one yes among C.
+/// Of a tensor of the CPU. NaN where it holds one.
+inline std::pair<double, double> extremes(const Tensor& x) {
+  if (!fits_row_kernel(x) || x.dtype() != Dtype::f32) return {min(x).item(), max(x).item()};
+  const Extremes found = extremes_of(x.data<float>(), x.numel());
+  return {static_cast<double>(found.least), static_cast<double>(found.most)};
+}
+
 inline Tensor yes_or_no(const Call& c, const Tensor& z) {
   const Tensor y = c["batch.label"];
   if (z.dim() == 2 && z.size(1) > 1 && y.dim() == 1 && !is_floating(y.dtype()))
@@ -39,7 +47,7 @@ inline Tensor yes_or_no(const Call& c, const Tensor& z) {
   const Tensor target = targets_like(
       c, z, z.dim() == 2 && z.size(1) > 1 ? ", or class numbers, int64 [" + std::to_string(z.size(0)) + "]" : "");
   if (target.on_cpu()) {
-    const double least = min(target).item(), most = max(target).item();
+    const auto [least, most] = extremes(target);
     if (least < 0 || most > 1)
       throw std::invalid_argument("'batch.label' has values from " + std::to_string(least) + " to " +
                                   std::to_string(most) + ", expected probabilities, 0 to 1");

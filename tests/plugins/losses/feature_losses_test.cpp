@@ -74,6 +74,18 @@ TEST_CASE("at equality ab counts the neurons within the margin", "[losses]") {
   CHECK(e.number() == Approx(wanted.item<double>()).epsilon(1e-12));
 }
 
+TEST_CASE("a NaN on either side makes the value of a feature loss NaN, whatever it compares", "[losses]") {
+  at::Tensor broken = f_s().clone();
+  broken.view(-1)[5] = std::nan("");
+  std::vector<std::pair<const char*, Settings>> losses = kMapLosses;
+  losses.insert(losses.end(), {{"kdhost.ab", kPlain}, {"kdhost.vid", kPlain}});
+  for (const auto& [id, settings] : losses) {
+    INFO(id);
+    CHECK(std::isnan(evaluate(id, settings, tap(broken, f_t())).number()));
+    CHECK(std::isnan(evaluate(id, settings, tap(f_s(), broken)).number()));
+  }
+}
+
 TEST_CASE("several taps of feature losses are summed", "[losses]") {
   for (const auto& [id, settings] : kMapLosses) {
     if (!sums_taps(id)) continue;

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: MIT
  *
- * kdhost/abi.h as it was released with version 1.0 of the plugin ABI, kept to compare with: tests/sdk/abi_layout.cmake.
- * Never changed. The header in use is sdk/include/kdhost/abi.h.
- */
-/*
- *
  * kdhost/abi.h: the C interface between the host and every plugin. C11 and C++17; no LibTorch, no C++ type.
  *
  * A plugin is a shared library that exports one function, kdh_plugin_query. It returns a static description of the
