@@ -11,8 +11,8 @@
 // Variants  "mse" (default) = RepDistiller, mdistiller; TextBrewer's hid_mse for sequences.
 //           "mmrazor_l2": both flattened and scaled to unit L2 per sample, sum of squares / N.
 #pragma once
+#include "../squared_difference.hpp"
 #include "adaptors.hpp"
-#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 

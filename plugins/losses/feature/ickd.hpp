@@ -8,8 +8,8 @@
 //           "batch_mean": / (C N).
 // Adaptor   conv 3x3 without bias and batch norm, to the teacher's channels. Spatial sizes may differ.
 #pragma once
+#include "../squared_difference.hpp"
 #include "adaptors.hpp"
-#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 

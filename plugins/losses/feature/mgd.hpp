@@ -9,8 +9,8 @@
 //           a sample and position, shared by the channels; G: conv 3x3, ReLU, conv 3x3. "none": g = f_s, no mask.
 // The mask comes from the run's random stream of this term, so a resumed run draws the same ones. Sizes must be equal.
 #pragma once
+#include "../squared_difference.hpp"
 #include "adaptors.hpp"
-#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 

@@ -13,8 +13,8 @@
 //           with a = 1.
 // Default = mdistiller; torchdistill gives the same HCL.
 #pragma once
+#include "../squared_difference.hpp"
 #include "adaptors.hpp"
-#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 

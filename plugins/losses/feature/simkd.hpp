@@ -14,9 +14,9 @@
 // `teacher.classifier.weight` bound the loss reports how often that classifier says the same of the projected map as of
 // the teacher's own.
 #pragma once
+#include "../squared_difference.hpp"
 #include "adaptors.hpp"
 #include "classifier.hpp"
-#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 

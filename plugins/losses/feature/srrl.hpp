@@ -11,9 +11,9 @@
 // layer. It is never trained. Specified are the two terms; modules, reductions and the golden values are those of
 // SimKD's repository, which compares with it (our own runs of that code).
 #pragma once
+#include "../squared_difference.hpp"
 #include "adaptors.hpp"
 #include "classifier.hpp"
-#include "squared_difference.hpp"
 
 namespace kdhost::plugins {
 

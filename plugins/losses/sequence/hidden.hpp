@@ -12,7 +12,7 @@
 // Sums over taps. With a padding mask [N, length] the first two are means over the entries that count; position 0 of
 // `patient` is never padding. A is a trained linear layer where widths differ (adaptor = "auto").
 #pragma once
-#include "../feature/squared_difference.hpp"
+#include "../squared_difference.hpp"
 #include "sequence_inputs.hpp"
 
 namespace kdhost::plugins {

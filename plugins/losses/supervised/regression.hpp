@@ -8,7 +8,7 @@
 // y has the shape of z ([N] and [N, 1] stand for each other); integers are taken as numbers.
 #pragma once
 #include "../element_sums.hpp"
-#include "../feature/squared_difference.hpp"
+#include "../squared_difference.hpp"
 #include "task_targets.hpp"
 
 namespace kdhost::plugins {
