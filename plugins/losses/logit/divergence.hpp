@@ -83,4 +83,13 @@ inline Tensor divergence(std::string_view name, const LogitPair& z, const Diverg
   return sum.sum() * d.factor;
 }
 
+/// The mean over samples at temperature 1.
+inline Tensor mean_divergence(std::string_view name, const LogitPair& z, Divergence what, double mix = 0) {
+  DivergenceOf d;
+  d.what = what;
+  d.mix = mix;
+  d.factor = 1.0 / static_cast<double>(z.student.size(0));
+  return divergence(name, z, d);
+}
+
 }  // namespace kdhost::plugins

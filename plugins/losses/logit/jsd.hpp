@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // kdhost.jsd: generalised Jensen-Shannon divergence (GKD).            Agarwal et al., ICLR 2024, arXiv 2306.13649
-// kdhost.reverse_kl: KL from the student's side.                  the same; Gu et al., ICLR 2024, arXiv 2306.08543
 //
 //   M   = beta p_t + (1 - beta) p_s,   p = softmax(z)
 //   JSD = mean_i [ beta KL(p_t || M) + (1 - beta) KL(p_s || M) ]
@@ -14,15 +13,6 @@
 #include "logit_source.hpp"
 
 namespace kdhost::plugins {
-
-/// The mean over samples at temperature 1.
-inline Tensor mean_divergence(std::string_view name, const LogitPair& z, Divergence what, double mix = 0) {
-  DivergenceOf d;
-  d.what = what;
-  d.mix = mix;
-  d.factor = 1.0 / static_cast<double>(z.student.size(0));
-  return divergence(name, z, d);
-}
 
 struct Jsd final : Loss {
   static void describe(Spec& s) {
@@ -48,32 +38,6 @@ struct Jsd final : Loss {
     const double beta = c.number("beta");
     const Divergence what = beta <= 0 ? Divergence::kl : beta >= 1 ? Divergence::reverse_kl : Divergence::jensen;
     return mean_divergence("kdhost.jsd", logits_.pair(c), what, beta);
-  }
-
- private:
-  LogitSource logits_;
-};
-
-struct ReverseKl final : Loss {
-  static void describe(Spec& s) {
-    s.id("kdhost.reverse_kl")
-        .version("1.0.0")
-        .summary("KL divergence from the student's side: avoids what the teacher finds unlikely");
-    s.source(
-        "Gu et al., MiniLLM, ICLR 2024, arXiv 2306.08543; Agarwal et al. (GKD), ICLR 2024, arXiv 2306.13649; equal "
-        "to Liger-Kernel and TRL at beta = 1, divided by the number of samples");
-    s.details(
-        "mean_i sum_c p_s (log p_s - log p_t), p = softmax(z): kdhost.jsd at beta = 1. The student may leave out "
-        "modes of the teacher, but pays for what the teacher finds unlikely. No temperature, no T^2. Several "
-        "teachers: see combine.");
-    s.recipe("[[loss]]\nuse = \"kdhost.reverse_kl\"\nweight = 1.0\n");
-    LogitSource::describe(s);
-  }
-
-  ReverseKl(const Params& p, const Ports& ports, Builder&) : logits_(p, ports) {}
-
-  Tensor compute(const Call& c) override {
-    return mean_divergence("kdhost.reverse_kl", logits_.pair(c), Divergence::reverse_kl);
   }
 
  private:
