@@ -23,6 +23,12 @@ void add(const T* a, const T* b, std::int64_t n, std::int64_t begin, std::int64_
   }
 }
 
+template <class T>
+void scale(const T* a, const T* b, T factor, T* out, std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+  for (std::int64_t i = begin; i < end; ++i) out[i] = (a[i] - b[i]) * factor;
+}
+
 }  // namespace
 
 void squared_differences(const float* a, const float* b, std::int64_t n, std::int64_t begin, std::int64_t end,
@@ -32,6 +38,15 @@ void squared_differences(const float* a, const float* b, std::int64_t n, std::in
 void squared_differences(const double* a, const double* b, std::int64_t n, std::int64_t begin, std::int64_t end,
                          double* sums) noexcept {
   add(a, b, n, begin, end, sums);
+}
+
+void scaled_differences(const float* a, const float* b, float factor, float* out, std::int64_t begin,
+                        std::int64_t end) noexcept {
+  scale(a, b, factor, out, begin, end);
+}
+void scaled_differences(const double* a, const double* b, double factor, double* out, std::int64_t begin,
+                        std::int64_t end) noexcept {
+  scale(a, b, factor, out, begin, end);
 }
 
 }  // namespace kdhost::plugins

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // The sum of squared differences of two tensors in one pass over their memory; LibTorch's mse_loss writes the squares
-// down before it adds them. The gradient is LibTorch's own, so it can be differentiated again.
+// down before it adds them. The gradient takes one more pass; where it shall be differentiated again it is LibTorch's
+// own.
 #pragma once
 #include <kdhost/plugin.hpp>
 
@@ -17,7 +18,28 @@ void squared_differences(const float* a, const float* b, std::int64_t n, std::in
 void squared_differences(const double* a, const double* b, std::int64_t n, std::int64_t begin, std::int64_t end,
                          double* sums) noexcept;
 
+/// out = (a - b) * factor for numbers [begin, end).
+void scaled_differences(const float* a, const float* b, float factor, float* out, std::int64_t begin,
+                        std::int64_t end) noexcept;
+void scaled_differences(const double* a, const double* b, double factor, double* out, std::int64_t begin,
+                        std::int64_t end) noexcept;
+
 namespace squares_detail {
+
+/// 2 (a - b) * factor in the layout of `a`, which `b` shares.
+template <class T>
+Tensor gradient(const Tensor& a, const Tensor& b, double factor) {
+  const Shape shape = a.shape();
+  Tensor out = a.is_contiguous()
+                   ? Tensor::empty(shape, a.dtype(), a)
+                   : Tensor::empty({shape[0], shape[2], shape[3], shape[1]}, a.dtype(), a).permute({0, 3, 1, 2});
+  const T *x = a.data<T>(), *y = b.data<T>();
+  T* to = out.mutable_data<T>();
+  parallel_for(a.numel(), 32768, [&](std::int64_t begin, std::int64_t end) noexcept {
+    scaled_differences(x, y, static_cast<T>(2.0 * factor), to, begin, end);
+  });
+  return out;
+}
 
 struct ByMemory {
   Tensor value;
@@ -27,6 +49,12 @@ struct ByMemory {
     return std::move(value);
   }
   Tensors backward(const Tensors& saved, const Tensor& grad) {
+    if (!grad_enabled()) {
+      const Tensor& a = saved[0];
+      const double factor = grad.item() / (reduction == Reduction::mean ? static_cast<double>(a.numel()) : 1.0);
+      return {a.dtype() == Dtype::f32 ? gradient<float>(a, saved[1], factor) : gradient<double>(a, saved[1], factor),
+              Tensor()};
+    }
     static const Op op("aten::mse_loss_backward");
     return {
         op({{"grad_output", grad}, {"self", saved[0]}, {"target", saved[1]}, {"reduction", detail::code(reduction)}}),

@@ -86,6 +86,25 @@ TEST_CASE("a NaN on either side makes the value of a feature loss NaN, whatever 
   }
 }
 
+TEST_CASE("the gradient of squared differences is that of mse_loss in any layout, and has a gradient itself",
+          "[losses]") {
+  const at::Tensor s = generated({4, 8, 6, 6}, 5), t = generated({4, 8, 6, 6}, 7);
+  for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+    LossCase loss("kdhost.hint", kPlain, tap(s.contiguous(format), t.contiguous(format)));
+    at::Tensor& x = loss.input(0);
+    const at::Tensor once = loss.evaluate().gradient.at("student.features.0");
+    CHECK(once.is_contiguous(format));
+    CHECK(at::allclose(once, (s - t) * (2.0 / static_cast<double>(s.numel())), 1e-14, 0));
+    x.mutable_grad().reset();
+    loss.evaluate(false).value.backward({}, true, /*create_graph=*/true);
+    const at::Tensor slope = x.grad().clone();
+    CHECK(at::allclose(slope, once, 1e-14, 0));
+    x.mutable_grad().reset();
+    slope.sum().backward();
+    CHECK(at::allclose(x.grad(), at::full_like(x, 2.0 / static_cast<double>(s.numel())), 1e-14, 0));
+  }
+}
+
 TEST_CASE("several taps of feature losses are summed", "[losses]") {
   for (const auto& [id, settings] : kMapLosses) {
     if (!sums_taps(id)) continue;
