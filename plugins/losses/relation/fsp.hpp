@@ -8,6 +8,7 @@
 //           "torchdistill": max pooling; (1/N) sum over n and j of the L2 norm of (G_s - G_t)_n,.,j over i;
 //           hundreds of times larger.
 //           "sequence" (TextBrewer): taps [N, length, width], G = a^T b / length, mean squared difference.
+// Recipe    a first stage of this loss alone, weight 1: the 50 in RepDistiller's script does not reach its first stage.
 // Channels must be equal on both sides, spatial sizes need not be. Two taps a side at least.
 #pragma once
 #include "../loss_inputs.hpp"
@@ -26,8 +27,10 @@ struct Fsp final : Loss {
         "\"sequence\": taps [N, length, width], G = a^T b / length. Channels must agree on both sides; two or more "
         "taps a side.");
     s.recipe(
-        "[[loss]]\nuse = \"kdhost.fsp\"\nweight = 50.0\n"
-        "inputs = { student = [\"stem\", \"layer1\", \"layer2\"], teacher = [\"stem\", \"layer1\", \"layer2\"] }\n");
+        "[[stage]]\nname = \"flow\"\nepochs = 30\n[[stage.loss]]\nuse = \"kdhost.fsp\"\nweight = 1.0\n"
+        "inputs = { student = [\"stem\", \"layer1\", \"layer2\", \"layer3\"], teacher = [\"stem\", \"layer1\", "
+        "\"layer2\", \"layer3\"] }\n\n"
+        "[[stage]]\nname = \"labels\"\nepochs = 240\n[[stage.loss]]\nuse = \"kdhost.cross_entropy\"\n");
     s.choice("variant", {"repdistiller", "torchdistill", "sequence"}).doc("whose definition");
     s.inputs("student.features")
         .doc("maps [N, C, H, W] (sequence: [N, length, width]), two or more, in the order of the layers");
