@@ -93,8 +93,8 @@ void Schedules::check_independent_of_validation(const kdh_moment& moment, int64_
                             "the schedule of " + kdhost::quoted(s.target) +
                                 " follows validation values, and this run measures none.",
                             "Expected validation samples and a metric.",
-                            "Set data.validation to a number of training samples and leave metrics as they are by "
-                            "default, or choose a schedule that follows the steps."});
+                            "Set data.validation to a number of training samples, or choose a schedule that follows "
+                            "the steps."});
       }
     });
   }

@@ -17,13 +17,6 @@ struct ValueAndSlope {
 };
 
 // A NaN on either side stays one in each term.
-struct Absolute {
-  template <class T>
-  KDHOST_INLINE ValueAndSlope<T> operator()(T s, T t, T) const {
-    const T d = s - t;
-    return {d < 0 ? -d : d, d > 0 ? T(1) : (d < 0 ? T(-1) : d)};
-  }
-};
 struct SmoothL1 {
   template <class T>
   KDHOST_INLINE ValueAndSlope<T> operator()(T s, T t, T beta) const {
@@ -96,8 +89,6 @@ KDHOST_INLINE void body(const Elements<T>& k, const Term& term, std::int64_t beg
 template <class T>
 KDHOST_INLINE void chosen(ElementTerm term, const Elements<T>& k, std::int64_t begin, std::int64_t end) {
   switch (term) {
-    case ElementTerm::absolute:
-      return body(k, Absolute{}, begin, end);
     case ElementTerm::smooth_l1:
       return body(k, SmoothL1{}, begin, end);
     case ElementTerm::yes_or_no:
@@ -116,6 +107,18 @@ __attribute__((target("avx2,fma"))) void sums_avx2(ElementTerm term, const Eleme
 }
 #endif
 
+template <class T>
+Extremes<T> range(const T* x, std::int64_t n) {
+  T least = x[0], most = x[0], nothing = 0;  // 0 times each number: NaN where one is not finite
+#pragma omp simd reduction(min : least) reduction(max : most) reduction(+ : nothing)
+  for (std::int64_t i = 0; i < n; ++i) {
+    least = x[i] < least ? x[i] : least;
+    most = x[i] > most ? x[i] : most;
+    nothing += x[i] * T(0);
+  }
+  return nothing == 0 ? Extremes<T>{least, most} : Extremes<T>{nothing, nothing};
+}
+
 }  // namespace
 
 void element_sums(ElementTerm term, const Elements<float>& k, std::int64_t begin, std::int64_t end) noexcept {
@@ -128,15 +131,7 @@ void element_sums(ElementTerm term, const Elements<double>& k, std::int64_t begi
   chosen(term, k, begin, end);
 }
 
-Extremes extremes_of(const float* x, std::int64_t n) noexcept {
-  float least = x[0], most = x[0], nothing = 0;  // 0 times each, but for a NaN or infinity
-#pragma omp simd reduction(min : least) reduction(max : most) reduction(+ : nothing)
-  for (std::int64_t i = 0; i < n; ++i) {
-    least = x[i] < least ? x[i] : least;
-    most = x[i] > most ? x[i] : most;
-    nothing += x[i] * 0.0f;
-  }
-  return nothing == 0 ? Extremes{least, most} : Extremes{least + nothing, most + nothing};
-}
+Extremes<float> extremes(const float* x, std::int64_t n) noexcept { return range(x, n); }
+Extremes<double> extremes(const double* x, std::int64_t n) noexcept { return range(x, n); }
 
 }  // namespace kdhost::plugins

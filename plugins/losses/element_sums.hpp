@@ -11,7 +11,6 @@ namespace kdhost::plugins {
 
 /// What one number s of the student and the number t beside it add; p is a parameter.
 enum class ElementTerm {
-  absolute,      ///< |s - t|
   smooth_l1,     ///< d^2 / (2 p) where |d| < p, else |d| - p / 2, with d = s - t
   yes_or_no,     ///< -(p t log sigmoid(s) + (1 - t) log(1 - sigmoid(s)))
   boundary,      ///< max(0, s + p)^2 where t <= 0, max(0, p - s)^2 where t > 0
@@ -35,22 +34,19 @@ inline constexpr std::int64_t kElementBlock = 4096;
 void element_sums(ElementTerm term, const Elements<float>& k, std::int64_t begin, std::int64_t end) noexcept;
 void element_sums(ElementTerm term, const Elements<double>& k, std::int64_t begin, std::int64_t end) noexcept;
 
-/// Least and greatest of one number or more; NaN where there is one among them.
+/// Least and greatest of one number or more; both NaN where there is one among them.
+template <class T>
 struct Extremes {
-  float least, most;
+  T least, most;
 };
-Extremes extremes_of(const float* x, std::int64_t n) noexcept;
-
-/// Memory of the CPU without gaps, numbers of both in the same order.
-inline bool fits_element_sum(const Tensor& s, const Tensor& t) {
-  return fits_row_kernel(s) && fits_row_kernel(t) && s.dtype() == t.dtype() && s.shape() == t.shape();
-}
+Extremes<float> extremes(const float* x, std::int64_t n) noexcept;
+Extremes<double> extremes(const double* x, std::int64_t n) noexcept;
 
 namespace element_detail {
 template <class T>
 Tensor sum(std::string_view name, ElementTerm term, const Tensor& s, const Tensor& t, double parameter, double factor) {
   const bool wants_gradient = grad_enabled() && s.requires_grad();
-  Tensor gradient = wants_gradient ? empty_for_rows<T>(s) : Tensor();
+  Tensor gradient = wants_gradient ? empty_laid_out_like<T>(s) : Tensor();
   const std::int64_t blocks = (s.numel() + kElementBlock - 1) / kElementBlock;
   std::vector<double> sums(static_cast<std::size_t>(blocks));
   const Elements<T> work{s.data<T>(),
@@ -69,7 +65,7 @@ Tensor sum(std::string_view name, ElementTerm term, const Tensor& s, const Tenso
 }
 }  // namespace element_detail
 
-/// factor * sum of the term over all numbers, of tensors that fit; `t` gets no gradient.
+/// factor * sum of the term over all numbers, of tensors that are laid out alike; `t` gets no gradient.
 inline Tensor element_sum(std::string_view name, ElementTerm term, const Tensor& s, const Tensor& t, double parameter,
                           double factor) {
   return s.dtype() == Dtype::f32 ? element_detail::sum<float>(name, term, s, t, parameter, factor)

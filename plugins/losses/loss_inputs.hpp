@@ -135,12 +135,16 @@ inline void need_maps(const TapPair& p) {
   if (p.student.dim() != 4 || p.teacher.dim() != 4) refuse_pair(p, "feature maps [N, C, H, W] on both sides");
 }
 
-/// The larger map reduced to the smaller one's size by adaptive average pooling, each axis for itself.
+/// Adaptive average pooling. A mean over windows that do not overlap took twice as long.
+inline Tensor averaged_to(const Tensor& map, std::int64_t h, std::int64_t w) {
+  return map.size(2) == h && map.size(3) == w ? map : adaptive_avg_pool2d(map, {h, w});
+}
+
+/// The larger map reduced to the smaller one's size, each axis for itself.
 inline void pool_to_smaller(Tensor& a, Tensor& b) {
   const std::int64_t h = std::min(a.size(2), b.size(2));
   const std::int64_t w = std::min(a.size(3), b.size(3));
-  for (Tensor* x : {&a, &b})
-    if (x->size(2) != h || x->size(3) != w) *x = adaptive_avg_pool2d(*x, {h, w});
+  for (Tensor* x : {&a, &b}) *x = averaged_to(*x, h, w);
 }
 
 /// Running sum over taps: the first value itself, then added to.

@@ -11,16 +11,14 @@ namespace {
 
 /// (1 - p)^gamma l with l = -log p of the label, and its derivative with respect to l. The floor under 1 - p keeps the
 /// derivative finite for gamma < 1; at the floor nothing goes through it.
-template <class T>
 struct Focal {
-  T value, slope;
+  double value, slope;
 };
-template <class T>
-Focal<T> focal(T gamma, T sum, T label) {
-  constexpr T kFloor = T(1e-12);
-  const T l = std::log(sum) - label, p = std::exp(-l), missed = -std::expm1(-l);
-  const T base = missed < kFloor ? kFloor : missed, weight = std::pow(base, gamma);
-  return {weight * l, weight + (missed < kFloor ? T(0) : gamma * weight / base * p * l)};
+Focal focal(double gamma, double l) {
+  constexpr double kFloor = 1e-12;
+  const double p = std::exp(-l), missed = -std::expm1(-l);
+  const double base = missed < kFloor ? kFloor : missed, weight = std::pow(base, gamma);
+  return {weight * l, weight + (missed < kFloor ? 0.0 : gamma * weight / base * p * l)};
 }
 
 template <class T>
@@ -47,11 +45,6 @@ KDHOST_INLINE void cross_entropy_body(const CrossEntropyRows<T>& k, std::int64_t
         sum += e;
         g[i] = e;
       }
-      const T outer = k.gradient_scale * (k.gamma > 0 ? focal(k.gamma, sum, s[y] - max_s).slope : T(1));
-      const T scale = outer / sum, shift = outer * even;
-#pragma omp simd
-      for (std::int64_t i = 0; i < n; ++i) g[i] = g[i] * scale - shift;
-      g[y] -= outer * (1 - k.smoothing);
     } else {
 #pragma omp simd reduction(+ : sum, total)
       for (std::int64_t i = 0; i < n; ++i) {
@@ -64,7 +57,18 @@ KDHOST_INLINE void cross_entropy_body(const CrossEntropyRows<T>& k, std::int64_t
                    (1.0 - static_cast<double>(k.smoothing)) * static_cast<double>(s[y] - max_s);
     // Apart, so that an infinite logit of another class does not spoil the value when nothing is smoothed.
     if (k.smoothing > 0) value -= static_cast<double>(even) * static_cast<double>(total);
-    k.value[row] = k.gamma > 0 ? static_cast<double>(focal(k.gamma, sum, s[y] - max_s).value) : value;
+    T outer = k.gradient_scale;
+    if (k.gamma > 0) {
+      const Focal counted = focal(static_cast<double>(k.gamma), value);
+      value = counted.value;
+      outer *= static_cast<T>(counted.slope);
+    }
+    k.value[row] = value;
+    if (!g) continue;
+    const T scale = outer / sum, shift = outer * even;
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) g[i] = g[i] * scale - shift;
+    g[y] -= outer * (1 - k.smoothing);
   }
 }
 

@@ -41,6 +41,19 @@ inline bool fits_row_kernel(const Tensor& x) {
 /// Rows a thread takes at least: about 16,000 exponentials, some 20 microseconds.
 inline std::int64_t row_grain(std::int64_t classes) { return std::max<std::int64_t>(1, 16384 / classes); }
 
+/// [N, C, H, W] with the channels of a position side by side, or any shape in its own order; nothing between the
+/// numbers.
+inline bool has_no_gaps(const Tensor& x) {
+  return x.is_contiguous() || (x.dim() == 4 && x.permute({0, 2, 3, 1}).is_contiguous());
+}
+
+/// True for two tensors that a kernel can walk through together: CPU memory of one of its types without gaps, the
+/// numbers of both in the same order.
+inline bool laid_out_alike(const Tensor& a, const Tensor& b) {
+  return a.on_cpu() && b.on_cpu() && (a.dtype() == Dtype::f32 || a.dtype() == Dtype::f64) && a.dtype() == b.dtype() &&
+         a.shape() == b.shape() && a.strides() == b.strides() && has_no_gaps(a);
+}
+
 /// Like `like`, not initialised. What is large is asked for in pages of 2 MiB: such memory comes fresh from the system
 /// each time, and taking it 4 KiB at a time would cost as much as a pass of the kernel.
 template <class T>
@@ -54,6 +67,13 @@ Tensor empty_for_rows(const Tensor& like) {
   if (end - begin >= kLarge) ::madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);  // a wish; no error
 #endif
   return made;
+}
+
+/// The same in the order of `like`, which has no gaps.
+template <class T>
+Tensor empty_laid_out_like(const Tensor& like) {
+  if (like.is_contiguous()) return empty_for_rows<T>(like);
+  return empty_for_rows<T>(like.permute({0, 2, 3, 1})).permute({0, 3, 1, 2});
 }
 
 /// A scalar whose gradient with respect to one input was computed along with it. It can be differentiated once: the
@@ -73,7 +93,7 @@ struct KnownGradient {
     once_differentiable();
     const Tensor& g = saved[0];
     if (given != 0) return {g * (grad * (1.0 / given))};
-    const double by = g.on_cpu() && g.is_contiguous() ? grad.item() : 0.0;
+    const double by = g.on_cpu() && has_no_gaps(g) ? grad.item() : 0.0;
     if (by == 0 || !std::isfinite(by)) return {g * grad};
     if (by != 1 && g.dtype() == Dtype::f32) scaled<float>(g, static_cast<float>(by));
     if (by != 1 && g.dtype() == Dtype::f64) scaled<double>(g, by);

@@ -4,7 +4,7 @@
 // down before it adds them. The gradient takes one more pass; where it shall be differentiated again it is LibTorch's
 // own.
 #pragma once
-#include <kdhost/plugin.hpp>
+#include "softmax_rows.hpp"
 
 #include <vector>
 
@@ -29,10 +29,7 @@ namespace squares_detail {
 /// 2 (a - b) * factor in the layout of `a`, which `b` shares.
 template <class T>
 Tensor gradient(const Tensor& a, const Tensor& b, double factor) {
-  const Shape shape = a.shape();
-  Tensor out = a.is_contiguous()
-                   ? Tensor::empty(shape, a.dtype(), a)
-                   : Tensor::empty({shape[0], shape[2], shape[3], shape[1]}, a.dtype(), a).permute({0, 3, 1, 2});
+  Tensor out = empty_laid_out_like<T>(a);
   const T *x = a.data<T>(), *y = b.data<T>();
   T* to = out.mutable_data<T>();
   parallel_for(a.numel(), 32768, [&](std::int64_t begin, std::int64_t end) noexcept {
@@ -62,13 +59,6 @@ struct ByMemory {
   }
 };
 
-/// Memory without gaps, elements of both in the same order.
-inline bool laid_out_alike(const Tensor& a, const Tensor& b) {
-  if (!a.on_cpu() || !b.on_cpu() || a.dtype() != b.dtype() || a.strides() != b.strides()) return false;
-  if (a.is_contiguous()) return true;
-  return a.dim() == 4 && a.permute({0, 2, 3, 1}).is_contiguous();
-}
-
 template <class T>
 double sum(const Tensor& a, const Tensor& b) {
   const T *x = a.data<T>(), *y = b.data<T>();
@@ -85,8 +75,8 @@ double sum(const Tensor& a, const Tensor& b) {
 
 /// mse_loss for tensors of equal shapes, mean or sum; `t` gets no gradient.
 inline Tensor squared_difference(const Tensor& s, const Tensor& t, Reduction reduction = Reduction::mean) {
+  if (!laid_out_alike(s, t)) return mse_loss(s, t, reduction);
   const bool narrow = s.dtype() == Dtype::f32;
-  if ((!narrow && s.dtype() != Dtype::f64) || !squares_detail::laid_out_alike(s, t)) return mse_loss(s, t, reduction);
   double total = narrow ? squares_detail::sum<float>(s, t) : squares_detail::sum<double>(s, t);
   if (reduction == Reduction::mean) total /= static_cast<double>(s.numel());
   Tensor value = narrow ? Tensor::of<float>({static_cast<float>(total)}, {}) : Tensor::of<double>({total}, {});

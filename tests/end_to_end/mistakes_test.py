@@ -142,7 +142,7 @@ error: mistake.toml:19:7: the schedule of 'loss.kd.params.temperature' gives -0.
     "schedule that follows validation values without any": (
         {"loss ": 'use = "kdhost.kd"\n[[schedule]]\ntarget = "optimizer.lr"\nuse = "kdhost.plateau"'}, 3, """
 error: mistake.toml:19:7: the schedule of 'optimizer.lr' follows validation values, and this run measures none.
-  Expected validation samples and a metric. Set data.validation to a number of training samples and leave metrics as they are by default, or choose a schedule that follows the steps."""),
+  Expected validation samples and a metric. Set data.validation to a number of training samples, or choose a schedule that follows the steps."""),
     "schedule of a parameter without params": (
         {"loss ": TEMPERATURE.format("temperature")}, 3, """
 error: mistake.toml:18:10: target 'loss.kd.temperature' names nothing.

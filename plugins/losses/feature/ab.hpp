@@ -68,7 +68,7 @@ struct ActivationBoundaries final : Loss {
   /// factor * sum of (s - m)^2 where s <= m and t > 0, and of (s + m)^2 where s > -m and t <= 0: both are
   /// max(0, m -+ s)^2, the sign by what the teacher is. A teacher that is not a number gives none either.
   static Tensor missing_squares(const Tensor& s, const Tensor& t, double margin, double factor) {
-    if (fits_element_sum(s, t)) return element_sum("kdhost.ab", ElementTerm::boundary, s, t, margin, factor);
+    if (laid_out_alike(s, t)) return element_sum("kdhost.ab", ElementTerm::boundary, s, t, margin, factor);
     const Tensor towards = where(t > 0.0, -1.0, where(t <= 0.0, 1.0, t));
     return square(relu(s * towards + margin)).sum() * factor;
   }

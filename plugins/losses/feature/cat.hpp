@@ -43,9 +43,7 @@ struct ClassAttention final : Loss {
   }
 
  private:
-  Tensor pooled(const Tensor& f) const {
-    return normalize(adaptive_avg_pool2d(f, {resolution_, resolution_}).flatten(2), 2, 2);
-  }
+  Tensor pooled(const Tensor& f) const { return normalize(averaged_to(f, resolution_, resolution_).flatten(2), 2, 2); }
 
   std::int64_t resolution_;
 };

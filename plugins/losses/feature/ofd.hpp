@@ -68,7 +68,7 @@ struct FeatureOverhaul final : Loss {
       const std::int64_t h = p.student.size(2), w = p.student.size(3);
       if (p.index < connectors_.size()) p.student = connectors_[p.index](c, p.student);
       need_equal_channels(p, "; set adaptor = \"auto\"");
-      if (p.teacher.size(2) != h || p.teacher.size(3) != w) p.teacher = adaptive_avg_pool2d(p.teacher, {h, w});
+      p.teacher = averaged_to(p.teacher, h, w);
       const Tensor target = maximum(p.teacher, margins[p.index]);
       // Asked in this way a NaN is no reason to leave a number out.
       const Tensor left_out = (p.student <= target) & (target <= 0.0);

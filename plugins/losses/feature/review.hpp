@@ -121,7 +121,7 @@ struct KnowledgeReview final : Loss {
       if (level >= s.size(2)) continue;
       weight /= 2;
       total += weight;
-      const Tensor pooled = mse_loss(adaptive_avg_pool2d(s, level), adaptive_avg_pool2d(t, level));
+      const Tensor pooled = squared_difference(averaged_to(s, level, level), averaged_to(t, level, level));
       c.report(levels + std::to_string(level), pooled);
       value = value + pooled * weight;
     }

@@ -37,7 +37,7 @@ struct AttentionCe final : Loss {
     TapSum sum(c);
     for (const TapPair& p : maps_.taps(c)) {
       const Tensor mask = padding_mask(c, p.student.size(0), p.student.size(-1), p.student);
-      if (fits_element_sum(p.student, p.teacher))
+      if (laid_out_alike(p.student, p.teacher) && p.student.is_contiguous())
         sum.add(p.student.dtype() == Dtype::f32 ? by_rows<float>(p, mask) : by_rows<double>(p, mask));
       else
         sum.add(composed(p, mask));

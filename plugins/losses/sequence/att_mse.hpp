@@ -39,7 +39,7 @@ struct AttentionMse final : Loss {
         const Tensor count = clamp_min(pairs.sum() * static_cast<double>(p.student.size(1)), 1.0);
         sum.add((square(p.student - p.teacher) * pairs).sum() / count);
       } else {
-        sum.add(fits_element_sum(p.student, p.teacher)
+        sum.add(laid_out_alike(p.student, p.teacher)
                     ? element_sum("kdhost.att_mse", ElementTerm::kept_squares, p.student, p.teacher, kPaddedScore,
                                   1.0 / static_cast<double>(p.student.numel()))
                     : mse_loss(without_padding(p.student), without_padding(p.teacher)));

@@ -29,7 +29,7 @@ struct BinaryCrossEntropy final : Loss {
   Tensor compute(const Call& c) override {
     const Tensor z = predictions(c), y = yes_or_no(c, z);
     const double positive = c.number("positive_weight");
-    if (fits_element_sum(z, y))
+    if (laid_out_alike(z, y))
       return element_sum("kdhost.bce", ElementTerm::yes_or_no, z, y, positive, 1.0 / static_cast<double>(z.numel()));
     return -(y * logsigmoid(z) * positive + (1.0 - y) * logsigmoid(-z)).mean();
   }

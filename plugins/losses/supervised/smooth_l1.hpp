@@ -28,7 +28,7 @@ struct SmoothL1 final : Loss {
     const Tensor z = predictions(c);
     const Tensor y = targets_like(c, z);
     const double beta = c.number("beta");
-    if (fits_element_sum(z, y))
+    if (laid_out_alike(z, y))
       return element_sum("kdhost.smooth_l1", ElementTerm::smooth_l1, z, y, beta, 1.0 / static_cast<double>(z.numel()));
     return smooth_l1_loss(z, y, Reduction::mean, beta);
   }

@@ -33,25 +33,20 @@ inline Tensor targets_like(const Call& c, const Tensor& z, const std::string& or
 }
 
 /// Probabilities of yes like the prediction; class numbers [N] of predictions [N, C] become one yes among C.
-/// Of a tensor of the CPU. NaN where it holds one.
-inline std::pair<double, double> extremes(const Tensor& x) {
-  if (!fits_row_kernel(x) || x.dtype() != Dtype::f32) return {min(x).item(), max(x).item()};
-  const Extremes found = extremes_of(x.data<float>(), x.numel());
-  return {static_cast<double>(found.least), static_cast<double>(found.most)};
-}
-
 inline Tensor yes_or_no(const Call& c, const Tensor& z) {
   const Tensor y = c["batch.label"];
   if (z.dim() == 2 && z.size(1) > 1 && y.dim() == 1 && !is_floating(y.dtype()))
     return one_hot(hard_labels(c, z.size(0), z.size(1)), z.size(1)).to(z.dtype());
-  const Tensor target = targets_like(
+  Tensor target = targets_like(
       c, z, z.dim() == 2 && z.size(1) > 1 ? ", or class numbers, int64 [" + std::to_string(z.size(0)) + "]" : "");
-  if (target.on_cpu()) {
-    const auto [least, most] = extremes(target);
-    if (least < 0 || most > 1)
-      throw std::invalid_argument("'batch.label' has values from " + std::to_string(least) + " to " +
-                                  std::to_string(most) + ", expected probabilities, 0 to 1");
-  }
+  const auto check = [&](auto zero) {
+    using T = decltype(zero);
+    const Extremes<T> found = extremes(target.template data<T>(), target.numel());
+    if (found.least < 0 || found.most > 1)
+      throw std::invalid_argument("'batch.label' has values from " + std::to_string(found.least) + " to " +
+                                  std::to_string(found.most) + ", expected probabilities, 0 to 1");
+  };
+  if (fits_row_kernel(target)) target.dtype() == Dtype::f32 ? check(float{}) : check(double{});
   return target;
 }
 
