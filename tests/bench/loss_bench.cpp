@@ -152,8 +152,8 @@ int main(int argc, char** argv) {
   std::printf("%-38s %-14s %11s %11s %7s %5s %11s %11s\n", "loss", "shape", "kdhost us", "LibTorch us", "ratio", "bar",
               "kdhost KiB", "LibTorch KiB");
   bool within = true;
-  for (const auto& family :
-       {loss_bench::logit_cases(), loss_bench::feature_cases(), loss_bench::relation_cases(), loss_bench::more_cases()})
+  for (const auto& family : {loss_bench::logit_cases(), loss_bench::feature_cases(), loss_bench::relation_cases(),
+                             loss_bench::network_cases(), loss_bench::sequence_cases(), loss_bench::task_cases()})
     for (const Case& c : family)
       if (wanted(c, argc, argv)) within = measure(c) && within;
   return within ? 0 : 1;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <ATen/ATen.h>
-
 #include <functional>
 #include <string>
 #include <utility>
@@ -31,11 +30,22 @@ struct Case {
   int64_t samples = 0;      ///< of the data set, where the loss asks for it
 };
 
+inline at::Tensor normalised(const at::Tensor& x, int64_t dim) { return x / x.norm(2, dim, true).clamp_min(1e-12); }
+/// One tap of each shape on both sides, drawn.
+inline Inputs taps(const std::vector<std::vector<int64_t>>& shapes) {
+  Inputs made;
+  for (const std::string side : {"student", "teacher"})
+    for (std::size_t i = 0; i < shapes.size(); ++i)
+      made.emplace_back(side + ".features." + std::to_string(i), at::randn(shapes[i]));
+  return made;
+}
 inline double samples(const at::Tensor& x) { return static_cast<double>(x.size(0)); }
 
 std::vector<Case> logit_cases();
 std::vector<Case> feature_cases();
 std::vector<Case> relation_cases();
-std::vector<Case> more_cases();
+std::vector<Case> network_cases();
+std::vector<Case> sequence_cases();
+std::vector<Case> task_cases();
 
 }  // namespace loss_bench

@@ -2,6 +2,7 @@
 // The losses between hidden layers beside the same formulas written with LibTorch's operators, in the way in which the
 // published codes write them, without adaptors. Exception: nst, whose published form makes 4 GiB of products at this
 // size; here it is a batched matrix product as well.
+
 #include "loss_bench.hpp"
 
 namespace loss_bench {
@@ -97,6 +98,28 @@ Tensor ktaad(Given g) {
   return at::l1_loss(scaled(g[0]), scaled(g[1])) * 50 + sum.mean();
 }
 
+// RepDistiller: SVD of [N, HW, C], the first vector of the teacher, the student's most alike, a radial function between
+// consecutive taps.
+Tensor singular_vectors(Given g) {
+  const auto align = [](const Tensor& s, const Tensor& t) {
+    const auto rows = [](const Tensor& x) { return x.flatten(2).transpose(1, 2); };
+    const auto of_t = at::linalg_svd(rows(t), false), of_s = at::linalg_svd(rows(s), false);
+    const Tensor v_t = std::get<2>(of_t).narrow(1, 0, 1).transpose(1, 2);
+    const Tensor v_s = std::get<2>(of_s).narrow(1, 0, 4).transpose(1, 2);
+    const Tensor cosine = v_s.transpose(1, 2).bmm(v_t);
+    const Tensor best = cosine.abs().argmax(1, true);
+    const Tensor sign = cosine.gather(1, best).sign().detach();
+    const Tensor strength = normalised(std::get<1>(of_t).narrow(1, 0, 1), 1).unsqueeze(1);
+    return std::pair{v_s.gather(2, best.expand({-1, v_s.size(1), -1})) * sign * strength, v_t * strength};
+  };
+  const auto change = [](const Tensor& a, const Tensor& b) {
+    return at::exp(-(a.unsqueeze(2) - b.unsqueeze(1)).pow(2) / 8.0);
+  };
+  const auto [s0, t0] = align(g[0], g[2]);
+  const auto [s1, t1] = align(g[1], g[3]);
+  return (change(s0, s1) - change(t0, t1)).pow(2).sum() / samples(g[0]);
+}
+
 }  // namespace
 
 std::vector<Case> feature_cases() {
@@ -146,6 +169,15 @@ std::vector<Case> feature_cases() {
                    "64x512",
                    std::move(vectors),
                    srd});
+  cases.push_back({"kdhost_losses_feature",
+                   "kdhost.kdsvd",
+                   {},
+                   "2 of 16x64x8x8",
+                   taps({{16, 64, 8, 8}, {16, 64, 8, 8}}),
+                   singular_vectors,
+                   1.0,
+                   0.0,
+                   1e-2});
   return cases;
 }
 

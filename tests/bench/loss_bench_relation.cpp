@@ -84,6 +84,13 @@ Tensor attention_ce(Given g) {
   return -(weights * g[0].log_softmax(-1)).sum(-1).mean();
 }
 
+Tensor flow(Given g) {
+  const auto product = [](const Tensor& a, const Tensor& b) {
+    return (a.flatten(2).unsqueeze(2) * b.flatten(2).unsqueeze(1)).mean(-1);
+  };
+  return (product(g[0], g[1]) - product(g[2], g[3])).pow(2).mean();
+}
+
 Inputs pair(at::IntArrayRef shape, bool list = true) {
   const auto made = [&](uint64_t seed) {
     return kdhost::test::generated(shape.vec(), seed).to(at::kFloat).relu() + 0.1;
@@ -110,6 +117,7 @@ std::vector<Case> relation_cases() {
       {relation, "kdhost.gram", {}, "64x256x8x8", maps, [](Given g) { return gram(g, false); }},
       {relation, "kdhost.gram", {{"mode", S("spatial")}}, "64x256x8x8", maps, [](Given g) { return gram(g, true); }},
       {relation, "kdhost.affinity", {{"window", 0.0}}, "64x256x8x8", maps, affinity},
+      {relation, "kdhost.fsp", {}, "2 of 64x64x8x8", taps({{64, 64, 8, 8}, {64, 64, 8, 8}}), flow},
       {sequence, "kdhost.hid_cosine", {}, "32x128x256", hidden, hidden_cosine},
       {sequence, "kdhost.att_ce", {}, "32x4x64x64", pair({32, 4, 64, 64}), attention_ce},
   };

@@ -3,10 +3,10 @@
 #include "data/loader.hpp"
 
 #include <ATen/ATen.h>
-
 #include <catch2/catch.hpp>
 
 #include "base/error.hpp"
+#include "differences.hpp"
 #include "table_dataset.hpp"
 
 namespace kdhost {
@@ -42,18 +42,26 @@ at::Tensor reference(const test::TableField& field, std::size_t split, const std
   return at::isFloatingType(picked.scalar_type()) ? picked.to(floating) : picked;
 }
 
-void check_batch(const Table& table, const Batch& batch, std::size_t split, const std::vector<int64_t>& samples,
-                 at::ScalarType floating) {
-  REQUIRE(batch.fields.size() == table.fields.size() + 1);
+/// The fields of the batch beside the reference.
+test::Differences wrong_fields(const Table& table, const Batch& batch, std::size_t split,
+                               const std::vector<int64_t>& samples, at::ScalarType floating) {
+  if (batch.fields.size() != table.fields.size() + 1) return {std::to_string(batch.fields.size()) + " fields"};
+  test::Differences wrong;
   for (std::size_t i = 0; i < table.fields.size(); ++i) {
     const at::Tensor expected = reference(table.fields[i], split, samples, floating);
-    INFO(table.fields[i].name);
-    CHECK(batch.fields[i].name == table.fields[i].name);
-    CHECK(batch.fields[i].value.scalar_type() == expected.scalar_type());
-    CHECK(at::equal(batch.fields[i].value, expected));
+    const std::string& name = table.fields[i].name;
+    const at::Tensor& found = batch.fields[i].value;
+    if (batch.fields[i].name != name) wrong.push_back(batch.fields[i].name + " instead of " + name);
+    if (found.scalar_type() != expected.scalar_type())
+      wrong.push_back("the dtype of " + name);
+    else if (!at::equal(found, expected))
+      wrong.push_back("the values of " + name);
   }
-  REQUIRE(batch.find("batch.index") != nullptr);
-  CHECK(at::equal(*batch.find("index"), at::tensor(samples, at::kLong)));
+  if (batch.find("batch.index") == nullptr)
+    wrong.push_back("no batch.index");
+  else if (!at::equal(*batch.find("index"), at::tensor(samples, at::kLong)))
+    wrong.push_back("the values of index");
+  return wrong;
 }
 
 TEST_CASE("a batch has the bits of a naive reference") {
@@ -67,9 +75,9 @@ TEST_CASE("a batch has the bits of a naive reference") {
         const auto dataset = open_table(table);
         Loader loader(*dataset, at::kCPU, floating, channels_last);
         CHECK(loader.in_memory(Split::train) == resident);
-        check_batch(table, loader.load(Split::train, kSamples), 0, kSamples, floating);
+        CHECK(wrong_fields(table, loader.load(Split::train, kSamples), 0, kSamples, floating) == test::kNoDifferences);
         const Batch batch = loader.load(Split::test, std::vector<int64_t>{8});
-        check_batch(table, batch, 2, {8}, floating);
+        CHECK(wrong_fields(table, batch, 2, {8}, floating) == test::kNoDifferences);
         const at::Tensor input = *loader.load(Split::train, kSamples).find("input");
         CHECK(input.is_contiguous(channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous));
       }
@@ -105,7 +113,7 @@ TEST_CASE("batches read ahead are the same as batches read when asked for") {
   for (int64_t i = 0; i < 200; ++i) order.push_back({i % 32, (i * 7) % 32, (i * 5 + 1) % 32});
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (i + 1 < order.size()) loader.prefetch(Split::train, order[i + 1]);
-    check_batch(table, loader.load(Split::train, order[i]), 0, order[i], at::kFloat);
+    CHECK(wrong_fields(table, loader.load(Split::train, order[i]), 0, order[i], at::kFloat) == test::kNoDifferences);
   }
   CHECK(table.fetched.load() >= 200);
 }
@@ -130,8 +138,9 @@ TEST_CASE("a prediction that was wrong costs time and nothing else") {
   const auto dataset = open_table(table);
   Loader loader(*dataset, at::kCPU);
   loader.prefetch(Split::train, {1, 2, 3});
-  check_batch(table, loader.load(Split::test, std::vector<int64_t>{4}), 2, {4}, at::kFloat);
-  check_batch(table, loader.load(Split::train, kSamples), 0, kSamples, at::kFloat);
+  CHECK(wrong_fields(table, loader.load(Split::test, std::vector<int64_t>{4}), 2, {4}, at::kFloat) ==
+        test::kNoDifferences);
+  CHECK(wrong_fields(table, loader.load(Split::train, kSamples), 0, kSamples, at::kFloat) == test::kNoDifferences);
 }
 
 TEST_CASE("what fails on the worker thread is thrown by load") {

@@ -3,17 +3,21 @@
 #pragma once
 
 #include <ATen/ATen.h>
-
 #include <functional>
-#include <kdhost/exact.hpp>
+#include <kdhost/plugin.hpp>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "tensor/handle.hpp"
 #include "tensor/host_table.hpp"
 
 namespace layer_bench {
+
+/// From LibTorch to the SDK and back, as the host does it.
+inline kdhost::Tensor wrap(at::Tensor t) { return kdhost::Tensor::adopt(kdhost::give(std::move(t))); }
+inline at::Tensor unwrap(const kdhost::Tensor& t) { return kdhost::tensor(t.get()); }
 
 /// One declared part.
 struct Part {

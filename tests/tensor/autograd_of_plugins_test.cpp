@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // custom_grad: a plugin's own derivative, and who owns its context on every path.
-#include <torch/csrc/autograd/autograd.h>
+#include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>
 
@@ -65,9 +65,12 @@ TEST_CASE("a plugin's derivative is used, once and twice differentiated") {
   {
     const at::Tensor x = at::tensor({1.0, -2.0, 3.0}, at::kDouble).requires_grad_();
     const at::Tensor y = plugin_square(x).result.sum();
-    const at::Tensor first = torch::autograd::grad({y}, {x}, {}, true, true)[0];
+    y.backward({}, /*retain_graph=*/true, /*create_graph=*/true);
+    const at::Tensor first = x.grad();
     CHECK(at::allclose(first, 2 * x));
-    const at::Tensor second = torch::autograd::grad({first.sum()}, {x})[0];
+    x.mutable_grad().reset();
+    first.sum().backward();
+    const at::Tensor second = x.grad();
     CHECK(at::allclose(second, at::full({3}, 2.0, at::kDouble)));
     CHECK(freed == 0);
   }
@@ -77,8 +80,8 @@ TEST_CASE("a plugin's derivative is used, once and twice differentiated") {
 TEST_CASE("a second backward gets LibTorch's usual text") {
   const at::Tensor x = at::ones({2}).requires_grad_();
   const at::Tensor y = plugin_square(x).result.sum();
-  torch::autograd::backward({y});
-  CHECK_THROWS_WITH(torch::autograd::backward({y}), Catch::Contains("backward through the graph a second time"));
+  y.backward();
+  CHECK_THROWS_WITH(y.backward(), Catch::Contains("backward through the graph a second time"));
 }
 
 TEST_CASE("a failing backward reaches the caller with the plugin's text") {
@@ -86,8 +89,7 @@ TEST_CASE("a failing backward reaches the caller with the plugin's text") {
   {
     const at::Tensor x = at::ones({2}).requires_grad_();
     const at::Tensor y = with_gradient(x, x.detach() * 2, failing_backward).result.sum();
-    CHECK_THROWS_WITH(torch::autograd::backward({y}),
-                      Catch::Contains("test.square: backward failed: the temperature is zero"));
+    CHECK_THROWS_WITH(y.backward(), Catch::Contains("test.square: backward failed: the temperature is zero"));
   }
   CHECK(freed == 1);
 }
@@ -100,7 +102,7 @@ TEST_CASE("a gradient of another shape is refused by name") {
     return KDH_OK;
   };
   const at::Tensor y = with_gradient(x, x.detach() * 2, wrong).result.sum();
-  CHECK_THROWS_WITH(torch::autograd::backward({y}), Catch::Contains("test.square"));
+  CHECK_THROWS_WITH(y.backward(), Catch::Contains("test.square"));
 }
 
 TEST_CASE("no gradient for an input is allowed, and absent output gradients arrive as zeros") {
@@ -123,7 +125,7 @@ TEST_CASE("no gradient for an input is allowed, and absent output gradients arri
                            results) == KDH_OK);
   const at::Tensor used = take(results[0]);
   const at::Tensor unused = take(results[1]);
-  torch::autograd::backward({used.sum()});
+  used.sum().backward();
   CHECK(unused_gradient == 0.0);
   CHECK(a.grad().defined());
   CHECK_FALSE(b.grad().defined());

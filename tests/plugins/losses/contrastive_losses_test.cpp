@@ -238,12 +238,12 @@ TEST_CASE("sskd gives value and gradient of the published formula", "[golden]") 
                                     0.154487629255,
                                     0.1443998089,
                                     "own computation"}};
-  check_values(golden);
-  check_gradient_norms(golden);
-  check_float32(golden);
-  check_no_teacher_gradient(golden);
-  check_central_differences(
-      {{"kdhost.sskd", {}, groups}, {"kdhost.sskd", {{"views", 3.0}, {"keep_wrong", 0.0}}, groups}});
+  CHECK(wrong_values(golden) == kNoDifferences);
+  CHECK(wrong_gradient_norms(golden) == kNoDifferences);
+  CHECK(wrong_in_float32(golden) == kNoDifferences);
+  CHECK(teacher_gradients(golden) == kNoDifferences);
+  CHECK(wrong_gradients({{"kdhost.sskd", {}, groups},
+                         {"kdhost.sskd", {{"views", 3.0}, {"keep_wrong", 0.0}}, groups}}) == kNoDifferences);
 }
 
 TEST_CASE("sskd at the edges: equality, one plain row, zero rows, a wrong number of rows", "[losses]") {

@@ -158,14 +158,23 @@ TEST_CASE("a constant channel is 0 for pkd and uniform for cwd", "[losses]") {
   CHECK(evaluate("kdhost.cwd", {}, tap(only, other)).number() == Approx(uniform).epsilon(1e-12));
 }
 
-TEST_CASE("channels_last maps give feature losses the values and gradients of contiguous ones", "[losses]") {
+TEST_CASE("channels_last maps, on both sides or one, give feature losses the values and gradients of contiguous ones",
+          "[losses]") {
   const auto last = [](const at::Tensor& x) { return x.contiguous(at::MemoryFormat::ChannelsLast); };
-  for (const auto& [id, settings] : kMapLosses) {
-    INFO(id);
-    const Evaluated a = evaluate(id, settings, tap(last(f_s()), last(f_t()))),
-                    b = evaluate(id, settings, tap(f_s(), f_t()));
-    CHECK(a.number() == Approx(b.number()).epsilon(1e-12));
-    CHECK(at::allclose(a.gradient.at("student.features.0"), b.gradient.at("student.features.0"), 1e-10, 1e-14));
+  std::vector<std::pair<const char*, Settings>> losses = kMapLosses;
+  losses.push_back({"kdhost.ab", kPlain});
+  losses.push_back({"kdhost.ab", {{"adaptor", S("none")}, {"variant", S("torchdistill")}}});
+  losses.push_back({"kdhost.vid", kPlain});
+  const at::Tensor s = f_s() - 0.5, t = f_t() - 0.5;
+  for (const auto& [id, settings] : losses) {
+    const Evaluated expected = evaluate(id, settings, tap(s, t));
+    for (const Bound& bound : {tap(last(s), last(t)), tap(last(s), t), tap(s, last(t))}) {
+      INFO(id << ", student " << bound[0].second.strides() << ", teacher " << bound[1].second.strides());
+      const Evaluated e = evaluate(id, settings, bound);
+      CHECK(e.number() == Approx(expected.number()).epsilon(1e-12));
+      CHECK(
+          at::allclose(e.gradient.at("student.features.0"), expected.gradient.at("student.features.0"), 1e-10, 1e-14));
+    }
   }
 }
 

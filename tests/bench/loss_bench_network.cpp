@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Losses with trained parts or a memory, several taps, sequences and task terms beside the same formulas written with
-// LibTorch's operators. Where a loss begins with parts or negatives drawn at random, the composition has its own: the
-// work is the same and the value is not.
+// The losses that bring networks or a memory of their own, or compare views, beside the published codes in LibTorch's
+// operators. Where parts are drawn at random the values cannot agree.
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
@@ -19,7 +18,6 @@ using S = std::string;
 
 constexpr double kOwnParts = std::numeric_limits<double>::infinity();
 
-Tensor normalised(const Tensor& x, int64_t dim) { return x / x.norm(2, dim, true).clamp_min(1e-12); }
 Tensor trained(std::vector<int64_t> shape, double scale) { return (at::randn(shape) * scale).requires_grad_(); }
 
 /// Convolution, batch norm in training and ReLU.
@@ -148,35 +146,6 @@ class Exits {
   std::vector<std::pair<Block, Tensor>> exits_;
 };
 
-Tensor flow(Given g) {
-  const auto product = [](const Tensor& a, const Tensor& b) {
-    return (a.flatten(2).unsqueeze(2) * b.flatten(2).unsqueeze(1)).mean(-1);
-  };
-  return (product(g[0], g[1]) - product(g[2], g[3])).pow(2).mean();
-}
-
-// RepDistiller: SVD of [N, HW, C], the first vector of the teacher, the student's most alike, a radial function between
-// consecutive taps.
-Tensor singular_vectors(Given g) {
-  const auto align = [](const Tensor& s, const Tensor& t) {
-    const auto rows = [](const Tensor& x) { return x.flatten(2).transpose(1, 2); };
-    const auto of_t = at::linalg_svd(rows(t), false), of_s = at::linalg_svd(rows(s), false);
-    const Tensor v_t = std::get<2>(of_t).narrow(1, 0, 1).transpose(1, 2);
-    const Tensor v_s = std::get<2>(of_s).narrow(1, 0, 4).transpose(1, 2);
-    const Tensor cosine = v_s.transpose(1, 2).bmm(v_t);
-    const Tensor best = cosine.abs().argmax(1, true);
-    const Tensor sign = cosine.gather(1, best).sign().detach();
-    const Tensor strength = normalised(std::get<1>(of_t).narrow(1, 0, 1), 1).unsqueeze(1);
-    return std::pair{v_s.gather(2, best.expand({-1, v_s.size(1), -1})) * sign * strength, v_t * strength};
-  };
-  const auto change = [](const Tensor& a, const Tensor& b) {
-    return at::exp(-(a.unsqueeze(2) - b.unsqueeze(1)).pow(2) / 8.0);
-  };
-  const auto [s0, t0] = align(g[0], g[2]);
-  const auto [s1, t1] = align(g[1], g[3]);
-  return (change(s0, s1) - change(t0, t1)).pow(2).sum() / samples(g[0]);
-}
-
 Tensor classifier(Given g) { return at::mse_loss(g[0], g[1]) + at::mse_loss(at::linear(g[0], g[3], g[4]), g[2]); }
 
 // The authors' code, its loops over samples as sorts.
@@ -204,25 +173,6 @@ Tensor self_supervised(Given g) {
   return (kl * weight).sum() / weight.sum() * 0.25;
 }
 
-Tensor masked(Given g) {
-  const Tensor kl =
-      at::kl_div(at::log_softmax(g[0] / 4.0, 2), at::softmax(g[1] / 4.0, 2), at::Reduction::None).sum(2) * 16.0;
-  return (kl * g[2]).sum() / g[2].sum();
-}
-
-Tensor focal(Given g) {
-  const Tensor entropy = at::cross_entropy_loss(g[0], g[1], {}, at::Reduction::None);
-  return ((1.0 - at::exp(-entropy)).pow(2.0) * entropy).mean();
-}
-
-Inputs taps(const std::vector<std::vector<int64_t>>& shapes) {
-  Inputs made;
-  for (const S side : {"student", "teacher"})
-    for (std::size_t i = 0; i < shapes.size(); ++i)
-      made.emplace_back(side + ".features." + std::to_string(i), at::randn(shapes[i]));
-  return made;
-}
-
 Inputs with(Inputs made, const Inputs& more) {
   made.insert(made.end(), more.begin(), more.end());
   return made;
@@ -230,20 +180,16 @@ Inputs with(Inputs made, const Inputs& more) {
 
 }  // namespace
 
-std::vector<Case> more_cases() {
+std::vector<Case> network_cases() {
   at::manual_seed(11);
-  const S sequence = "kdhost_losses_sequence", task = "kdhost_losses_supervised", network = "kdhost_losses_network";
+  const S network = "kdhost_losses_network";
   const Settings none{{"adaptor", S("none")}};
-  const Tensor labels = at::randint(0, 100, {64}, at::kLong), mask = (at::rand({32, 128}) > 0.3).to(at::kFloat);
-  const Inputs logits{{"student.logits", at::randn({64, 100})}, {"batch.label", labels}};
-  const Inputs numbers{{"student.logits", at::randn({64, 100})}, {"batch.label", at::randn({64, 100})}};
-  const Inputs answers{{"student.logits", at::randn({64, 100})}, {"batch.label", at::rand({64, 100}).round()}};
   const Inputs stages = taps({{64, 32, 16, 16}, {64, 64, 8, 8}});
   const Inputs exits{stages[0],
                      stages[1],
                      {"teacher.features.0", at::randn({64, 128, 8, 8})},
                      {"teacher.logits", at::randn({64, 100})},
-                     {"batch.label", labels}};
+                     {"batch.label", at::randint(0, 100, {64}, at::kLong)}};
   return {
       {"kdhost_losses_contrastive",
        "kdhost.crd",
@@ -263,49 +209,6 @@ std::vector<Case> more_cases() {
                                 {"teacher.classifier.bias", at::randn({100})}}),
        classifier},
       {"kdhost_losses_self", "kdhost.byot", {}, "2 exits", exits, Exits(), 1.0, 0.0, kOwnParts},
-      {"kdhost_losses_relation", "kdhost.fsp", {}, "2 of 64x64x8x8", taps({{64, 64, 8, 8}, {64, 64, 8, 8}}), flow},
-      {"kdhost_losses_feature",
-       "kdhost.kdsvd",
-       {},
-       "2 of 16x64x8x8",
-       taps({{16, 64, 8, 8}, {16, 64, 8, 8}}),
-       singular_vectors,
-       1.0,
-       0.0,
-       1e-2},
-      {sequence, "kdhost.hid_mse", none, "32x128x256", taps({{32, 128, 256}}),
-       [](Given g) { return at::mse_loss(g[0], g[1]); }},
-      {sequence, "kdhost.patient", none, "32x128x256", taps({{32, 128, 256}}),
-       [](Given g) {
-         return (normalised(g[0].select(1, 0), 1) - normalised(g[1].select(1, 0), 1)).pow(2).sum() / samples(g[0]);
-       }},
-      {sequence,
-       "kdhost.att_mse",
-       {},
-       "32x4x64x64",
-       taps({{32, 4, 64, 64}}),
-       [](Given g) {
-         const auto kept = [](const Tensor& a) { return at::where(a <= -1e-3, at::zeros_like(a), a); };
-         return at::mse_loss(kept(g[0]), kept(g[1]));
-       }},
-      {sequence,
-       "kdhost.masked_kd",
-       {},
-       "32x128x100",
-       {{"student.logits", at::randn({32, 128, 100})},
-        {"teacher.logits", at::randn({32, 128, 100})},
-        {"batch.mask", mask}},
-       masked},
-      {task, "kdhost.cross_entropy", {}, "64x100", logits, [](Given g) { return at::cross_entropy_loss(g[0], g[1]); }},
-      {task, "kdhost.focal", {}, "64x100", logits, focal},
-      {task,
-       "kdhost.bce",
-       {},
-       "64x100",
-       answers,
-       [](Given g) { return at::binary_cross_entropy_with_logits(g[0], g[1]); }},
-      {task, "kdhost.mse", {}, "64x100", numbers, [](Given g) { return at::mse_loss(g[0], g[1]); }},
-      {task, "kdhost.smooth_l1", {}, "64x100", numbers, [](Given g) { return at::smooth_l1_loss(g[0], g[1]); }},
   };
 }
 
