@@ -146,7 +146,7 @@ bool convert_list(const OperatorArgument& argument, const kdh_value& value, c10:
         else
           return false;
       }
-      out = std::move(list);
+      out = list;
       return value.type == KDH_T_FLOAT_LIST || value.type == KDH_T_INT_LIST;
     }
     case Conversion::text_list: {

@@ -181,7 +181,7 @@ TEST_CASE("the shipped kernel with parallel_for has the right value and gradient
     student.push_back(stream.normal());
     teacher.push_back(stream.normal());
   }
-  for (int i = 0; i < kRows; ++i) label.push_back(i % kClasses);
+  for (int i = 0; i < kRows; ++i) label.push_back(static_cast<double>(i % kClasses));
   Bench<KdCe> bench({{"temperature", kTemperature}, {"alpha", kAlpha}});
   bench.input("student.logits", student, {kRows, kClasses}).input("teacher.logits", teacher, {kRows, kClasses});
   bench.input("batch.label", label, {kRows}, Dtype::i64);

@@ -4,8 +4,8 @@
 // has it, unless ZOO_COMPONENT_LINES adds lines.
 #include <kdhost/abi.h>
 
-#include <cmath>
-#include <stdexcept>
+#include <exception>  // light headers: this file is compiled some fifty times
+#include <limits>
 
 #ifndef ZOO_NAME
 #define ZOO_NAME "zoo.faulty"
@@ -124,7 +124,7 @@ kdh_param make_param() {
   p.default_value.type = KDH_T_FLOAT;
   p.default_value.u.f = 4.0;
   p.min = 0.0;
-  p.max = std::nan("");
+  p.max = std::numeric_limits<double>::quiet_NaN();
 #ifndef ZOO_UNDOCUMENTED
   p.doc = text("divides the logits");
 #endif
@@ -275,7 +275,10 @@ kdh_plugin make_plugin() {
 #ifndef ZOO_NO_ENTRY
 extern "C" ZOO_ENTRY const kdh_plugin* kdh_plugin_query(uint32_t, uint32_t) {
 #ifdef ZOO_THROWS_IN_QUERY
-  throw std::runtime_error("not in the mood");
+  struct Refusal final : std::exception {
+    const char* what() const noexcept override { return "not in the mood"; }
+  };
+  throw Refusal();
 #endif
 #ifdef ZOO_NULL_DESCRIPTION
   return nullptr;
