@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "tensor/output_checks.hpp"
 
+#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
