@@ -13,6 +13,12 @@
 
 namespace loss_bench {
 
+using at::Tensor;
+using kdhost::test::Settings;
+using S = std::string;  // a setting must not decay to bool
+/// The tensors of a case in the order of its inputs: student, teacher, and what the loss takes beside them.
+using Given = const std::vector<Tensor>&;
+
 /// Tensors by port; elements of list ports as "student.features.0". Those of the student that hold floating-point
 /// numbers get a gradient.
 using Inputs = std::vector<std::pair<std::string, at::Tensor>>;

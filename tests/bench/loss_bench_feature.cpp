@@ -8,11 +8,6 @@
 namespace loss_bench {
 namespace {
 
-using at::Tensor;
-using Given = const std::vector<Tensor>&;  // student, teacher, and what a loss takes beside them
-using kdhost::test::Settings;
-using S = std::string;
-
 Tensor mse(const Tensor& a, const Tensor& b) { return at::mse_loss(a, b); }
 Tensor unit(const Tensor& x, int64_t dim = 1) { return x / x.norm(2, dim, true).clamp_min(1e-12).expand_as(x); }
 Tensor activity(const Tensor& f) { return unit(f.pow(2).mean(1).view({f.size(0), -1})); }

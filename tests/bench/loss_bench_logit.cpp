@@ -8,11 +8,6 @@
 namespace loss_bench {
 namespace {
 
-using at::Tensor;
-using Given = const std::vector<Tensor>&;  // student, teacher, label
-using kdhost::test::Settings;
-using S = std::string;
-
 Tensor batch_kl(const Tensor& log_s, const Tensor& log_t) {
   return at::kl_div(log_s, log_t, at::Reduction::Sum, true) / samples(log_s);
 }

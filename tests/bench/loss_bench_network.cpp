@@ -11,11 +11,6 @@
 namespace loss_bench {
 namespace {
 
-using at::Tensor;
-using Given = const std::vector<Tensor>&;
-using kdhost::test::Settings;
-using S = std::string;
-
 constexpr double kOwnParts = std::numeric_limits<double>::infinity();
 
 Tensor trained(std::vector<int64_t> shape, double scale) { return (at::randn(shape) * scale).requires_grad_(); }

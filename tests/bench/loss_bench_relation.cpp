@@ -10,11 +10,6 @@
 namespace loss_bench {
 namespace {
 
-using at::Tensor;
-using Given = const std::vector<Tensor>&;  // student, teacher
-using kdhost::test::Settings;
-using S = std::string;
-
 Tensor rows(const Tensor& x) { return x.reshape({x.size(0), -1}); }
 Tensor unit(const Tensor& x, double order = 2.0) { return x / x.norm(order, 1, true).clamp_min(1e-12); }
 

@@ -5,11 +5,6 @@
 namespace loss_bench {
 namespace {
 
-using at::Tensor;
-using Given = const std::vector<Tensor>&;
-using kdhost::test::Settings;
-using S = std::string;
-
 Tensor masked(Given g) {
   const Tensor kl =
       at::kl_div(at::log_softmax(g[0] / 4.0, 2), at::softmax(g[1] / 4.0, 2), at::Reduction::None).sum(2) * 16.0;

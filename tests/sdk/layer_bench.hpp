@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+
 #include <functional>
 #include <kdhost/plugin.hpp>
 #include <map>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Losses on logits that choose, learn or rank what the student is compared with: own golden values, edges, refusals.
-
 #include "golden_case.hpp"
 
 using namespace kdhost::test;

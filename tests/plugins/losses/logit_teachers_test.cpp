@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Several teachers on one loss of logits: how each way to combine them equals one teacher that was combined by hand.
-
 #include "loss_case.hpp"
 
 using namespace kdhost::test;

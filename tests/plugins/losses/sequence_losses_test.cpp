@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Losses of sequences: published numbers, padding masks, adaptors, refusals word for word.
-
 #include "golden_case.hpp"
 
 using namespace kdhost::test;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Task terms beside the cross-entropy: values equal to PyTorch's, labels in every form, refusals word for word.
-
 #include "golden_case.hpp"
 
 using namespace kdhost::test;
