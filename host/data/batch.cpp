@@ -36,6 +36,18 @@ void Batch::set(std::string_view name, at::Tensor value) {
 
 at::Device Batch::device() const { return fields.empty() ? at::Device(at::kCPU) : fields.front().value.device(); }
 
+Batch first_rows(const Batch& batch, int64_t count) {
+  count = std::min(count, batch.size());
+  Batch few;
+  few.split = batch.split;
+  few.samples.assign(batch.samples.begin(), batch.samples.begin() + count);
+  if (!batch.keys.empty()) few.keys.assign(batch.keys.begin(), batch.keys.begin() + count);
+  for (const Batch::Field& field : batch.fields) few.fields.push_back({field.name, field.value.narrow(0, 0, count)});
+  if (batch.labelled_rows.defined())
+    few.labelled_rows = batch.labelled_rows.masked_select(batch.labelled_rows.lt(count));
+  return few;
+}
+
 void mark_labelled(Batch& batch, const std::vector<uint8_t>& has_label) {
   std::vector<int64_t> rows;
   for (std::size_t i = 0; i < batch.samples.size(); ++i) {

@@ -35,6 +35,9 @@ struct Batch {
   at::Device device() const;
 };
 
+/// The fields of the first `count` samples, or of all where there are fewer: views, not copies.
+Batch first_rows(const Batch& batch, int64_t count);
+
 /// Fills labelled_rows from Subsets::has_label (by index in the training split); undefined where every row has a label.
 void mark_labelled(Batch& batch, const std::vector<uint8_t>& has_label);
 

@@ -306,10 +306,12 @@ void Assembly::dry_forward() {
   CallSettings settings;
   settings.flags = KDH_CALL_DRY;
   settings.device = device_;
+  // Shapes without the first dimension need no more than two samples; a whole batch follows in the dry batch.
+  const Batch few = first_rows(probe_, 2);
   Outputs out;
   {
     Parts parts = new_student(experiment_->seeds.front().value);
-    bind_fields(*student_, probe_);
+    bind_fields(*student_, few);
     student_->forward(parts, settings, Wants(), out);
     outputs_.push_back(shapes_of_outputs(out));
     need_classes(experiment_->student.component.use.place, "the student", out["logits"],
@@ -322,7 +324,7 @@ void Assembly::dry_forward() {
     }
     out.clear();
     Parts parts = new_parts(t.model->part_list(), t.name, 0);
-    bind_fields(*t.model, probe_);
+    bind_fields(*t.model, few);
     t.model->forward(parts, settings, Wants(), out);
     outputs_.push_back(shapes_of_outputs(out));
     need_classes(t.place, "teacher " + kdhost::quoted(t.name), out["logits"], "Choose a teacher of this data set.");

@@ -233,7 +233,8 @@ int64_t TeacherOutputs::chunk(int64_t pinned) {
       const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (repeat > 0) best[k] = std::min(best[k], s / static_cast<double>(sizes[k]));
       // Such a batch keeps all cores busy by itself: more would gain nothing, and to try them takes seconds and memory.
-      if (repeat > 1 && k == 0 && best[0] > kLongBatch) return 1;
+      // The dry batch has warmed this size up already, so that one forward tells where it is far above.
+      if (k == 0 && (s > 2 * kLongBatch || (repeat > 1 && best[0] > kLongBatch))) return 1;
     }
     if (best[k] < 0.97 * best[chosen]) chosen = k;
   }

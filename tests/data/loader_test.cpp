@@ -196,5 +196,23 @@ TEST_CASE("labelled rows are those of the batch that have a label") {
   CHECK_FALSE(batch.labelled_rows.defined());
 }
 
+TEST_CASE("the first rows of a batch are views with their keys and labels") {
+  Batch batch;
+  batch.split = Split::validation;
+  batch.samples = {3, 0, 2};
+  batch.keys = {30, 10, 20};
+  batch.fields.push_back({"input", at::arange(6, at::kFloat).view({3, 2})});
+  batch.labelled_rows = at::tensor(std::vector<int64_t>{1, 2}, at::kLong);
+
+  const Batch two = first_rows(batch, 2);
+  CHECK(two.split == Split::validation);
+  CHECK(two.samples == std::vector<int64_t>{3, 0});
+  CHECK(two.keys == std::vector<uint64_t>{30, 10});
+  CHECK(at::equal(*two.find("input"), at::arange(4, at::kFloat).view({2, 2})));
+  CHECK(two.find("input")->const_data_ptr() == batch.find("input")->const_data_ptr());
+  CHECK(at::equal(two.labelled_rows, at::tensor(std::vector<int64_t>{1}, at::kLong)));
+  CHECK(first_rows(batch, 5).size() == 3);
+}
+
 }  // namespace
 }  // namespace kdhost
