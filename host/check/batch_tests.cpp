@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Level 5 of the validator, transforms and metrics: a result belongs to samples, not to how they were cut into batches.
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include "base/text.hpp"
 #include "check/caller.hpp"
 #include "check/suite.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/metric.hpp"
 
 namespace kdhost::check {

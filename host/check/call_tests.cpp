@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Level 5 of the validator, what holds for components of every kind that is called: same again, nothing changed, errors
 // in words.
-#include <ATen/ATen.h>
 
 #include "base/text.hpp"
 #include "check/caller.hpp"
 #include "check/process_state.hpp"
 #include "check/suite.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost::check {
 namespace {

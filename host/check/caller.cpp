@@ -2,7 +2,6 @@
 // Callers of the six kinds; see caller.hpp.
 #include "check/caller.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
 #include <cstring>
@@ -10,6 +9,7 @@
 #include <mutex>
 #include <numeric>
 
+#include "tensor/aten.hpp"
 #include "tensor/dataset.hpp"
 #include "tensor/loss.hpp"
 #include "tensor/metric.hpp"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Level 5 of the validator, data sets: the same samples each time, from any thread, in the range they promise.
-#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <thread>
 
 #include "check/caller.hpp"
 #include "check/suite.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/dataset.hpp"
 
 namespace kdhost::check {

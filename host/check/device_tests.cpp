@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Level 8 of the validator: the same numbers on a GPU, on the device and stream that the host chose. Skipped where
 // there is none.
-#include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -9,6 +8,7 @@
 #include "base/text.hpp"
 #include "check/caller.hpp"
 #include "check/suite.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/backward.hpp"
 
 namespace kdhost::check {

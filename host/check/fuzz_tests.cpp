@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Level 9 of the validator: random parameters and random inputs. A component may refuse them in words; it may not
 // crash, hang or fail without a text. Each case has a seed of its own, so that it can be run alone.
-#include <ATen/ATen.h>
 
 #include <array>
 #include <chrono>
@@ -12,6 +11,7 @@
 #include "check/child.hpp"
 #include "check/suite.hpp"
 #include "plugin/parameters.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/backward.hpp"
 
 namespace kdhost::check {

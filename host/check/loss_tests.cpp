@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Level 5 of the validator, losses: the value is a number, and its gradient goes where it should.
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 #include "check/caller.hpp"
 #include "check/child.hpp"
 #include "check/suite.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/backward.hpp"
 
 namespace kdhost::check {
@@ -155,7 +155,7 @@ Finding test_wrong_shape(Subject& subject, const ComponentInfo* info) {
   PortTensors& last = caller->inputs.back();
   for (at::Tensor& tensor : last.tensors) {
     const bool learns = tensor.requires_grad();
-    tensor = at::cat({tensor.detach(), tensor.detach().narrow(0, 0, 1)}, 0).requires_grad_(learns);
+    tensor = at::concat({tensor.detach(), tensor.detach().narrow(0, 0, 1)}, 0).requires_grad_(learns);
   }
   try {
     value_of(*caller);

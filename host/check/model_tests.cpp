@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Level 5 of the validator, models: outputs as declared, every parameter learns, nothing but the parts is state.
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include "check/caller.hpp"
 #include "check/child.hpp"
 #include "check/suite.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/backward.hpp"
 
 namespace kdhost::check {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Level 6 of the validator: numbers of losses and models at the edges of what a run may bring.
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
@@ -10,6 +9,7 @@
 #include "check/caller.hpp"
 #include "check/child.hpp"
 #include "check/suite.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/backward.hpp"
 
 namespace kdhost::check {

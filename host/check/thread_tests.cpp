@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Level 7 of the validator: several threads at once, as the interface allows them.
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <atomic>
@@ -9,6 +8,7 @@
 #include "check/caller.hpp"
 #include "check/child.hpp"
 #include "check/suite.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/backward.hpp"
 
 namespace kdhost::check {

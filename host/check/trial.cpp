@@ -2,8 +2,6 @@
 // Shapes from documentation, inputs, parameters and instances; see trial.hpp.
 #include "check/trial.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -14,6 +12,7 @@
 
 #include "check/child.hpp"
 #include "plugin/parameters.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost::check {
 namespace {

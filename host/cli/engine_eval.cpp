@@ -2,7 +2,6 @@
 // kdhost eval: all metrics of trained weights on the test or the validation split. Of a run: each seed's student,
 // distilled and alone. Of an experiment file: the student whose weights it names, and its trained teachers. --add
 // changes single numbers of the student before it is judged.
-#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <cmath>
@@ -17,6 +16,7 @@
 #include "cli/engine.hpp"
 #include "cli/eval_tables.hpp"
 #include "cli/run_weights.hpp"
+#include "tensor/aten.hpp"
 #include "train/evaluation.hpp"
 #include "train/weights.hpp"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // kdhost export RUN: the student alone, without anything of the training: as safetensors, or as TorchScript that
 // PyTorch opens without kdhost.
-#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -18,6 +17,7 @@
 #include "cli/run_weights.hpp"
 #include "cli/torchscript.hpp"
 #include "config/reader.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/safetensors.hpp"
 #include "train/weights.hpp"
 

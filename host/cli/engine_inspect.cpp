@@ -3,8 +3,6 @@
 // multiply-accumulates. It is where the names for `inputs` come from.
 #include <ATen/core/grad_mode.h>
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -15,6 +13,7 @@
 #include "cli/models_only.hpp"
 #include "cli/operation_count.hpp"
 #include "report/text_table.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 namespace {

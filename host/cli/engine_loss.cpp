@@ -2,7 +2,6 @@
 // kdhost loss ID: one loss on the tensors of a file: its value, what it names of it, and the gradients of the student's
 // side and of its own parts; with --compare beside another loss. How a user compares a loss with code of their own, and
 // sees what a variant means.
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
 #include <cmath>
@@ -18,6 +17,7 @@
 #include "cli/engine_loss_state.hpp"
 #include "cli/front.hpp"
 #include "plugin/parameters.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/backward.hpp"
 #include "train/numerics.hpp"
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "cli/engine_loss_compare.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -10,6 +8,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 namespace {
@@ -75,7 +74,7 @@ LossComparison compare(const LossEvaluation& first, const LossEvaluation& other)
   for (const NamedTensor& gradient : other.gradients)
     if (find(first.gradients, gradient.name) == nullptr) add(gradient.name, nullptr, &gradient);
   result.all.input = "all";
-  if (!all_first.empty()) result.all = compare("all", at::cat(all_first), at::cat(all_other));
+  if (!all_first.empty()) result.all = compare("all", at::concat(all_first), at::concat(all_other));
   return result;
 }
 

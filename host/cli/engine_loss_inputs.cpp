@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "cli/engine_loss_inputs.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 
 #include "base/error.hpp"
 #include "base/nearest.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 

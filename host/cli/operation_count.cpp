@@ -3,13 +3,14 @@
 // that calls mm) only the outermost counts.
 #include "cli/operation_count.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/record_function.h>
 
 #include <map>
 #include <memory>
 #include <string_view>
+
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 namespace {

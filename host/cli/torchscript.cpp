@@ -7,8 +7,6 @@
 #include <torch/csrc/jit/frontend/tracer.h>
 #include <torch/csrc/jit/serialization/import.h>
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -17,6 +15,7 @@
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 namespace {

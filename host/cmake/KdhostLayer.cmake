@@ -1,13 +1,20 @@
 # SPDX-License-Identifier: MIT
 # What all targets of the host share: the include root, the SDK's headers and, where LibTorch is seen, one precompiled
-# header. Only <ATen/ATen.h> and standard headers are in it: anything of torch/csrc or torch/nn would make every file
+# header. Only tensor/aten.hpp and standard headers are in it: anything of torch/csrc or torch/nn would make every file
 # that uses it slower. Files that include those name themselves in ALONE: a unity build does not merge them with others.
 
+# kdhost_see_torch(<target>): LibTorch, with the light headers of host/cmake/light before its own, and tensor/aten.hpp.
+function(kdhost_see_torch target)
+  target_link_libraries(${target} PUBLIC LibTorch::LibTorch)
+  target_include_directories(${target} BEFORE PRIVATE
+    "${PROJECT_SOURCE_DIR}/host/cmake/light" "${PROJECT_SOURCE_DIR}/host")
+endfunction()
+
 add_library(kdhost_pch OBJECT "${CMAKE_CURRENT_LIST_DIR}/pch.cpp")
-target_link_libraries(kdhost_pch PRIVATE LibTorch::LibTorch)
+kdhost_see_torch(kdhost_pch)
 target_precompile_headers(kdhost_pch PRIVATE
-  <ATen/ATen.h> <algorithm> <cstdint> <functional> <map> <memory> <optional> <span> <string> <string_view>
-  <unordered_map> <utility> <vector>)
+  "${PROJECT_SOURCE_DIR}/host/tensor/aten.hpp" <algorithm> <cstdint> <functional> <map> <memory> <optional> <span>
+  <string> <string_view> <unordered_map> <utility> <vector>)
 
 # kdhost_use_torch(<target> [PCH <target>] [ALONE <files>] [NO_PCH <files>]): links LibTorch and takes the precompiled
 # header, kdhost_pch or another one that was compiled with the target's own options. NO_PCH: files with other options.
@@ -16,7 +23,7 @@ function(kdhost_use_torch target)
   if(NOT arg_PCH)
     set(arg_PCH kdhost_pch)
   endif()
-  target_link_libraries(${target} PUBLIC LibTorch::LibTorch)
+  kdhost_see_torch(${target})
   target_precompile_headers(${target} REUSE_FROM ${arg_PCH})
   if(arg_ALONE)
     set_source_files_properties(${arg_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

@@ -1,2 +1,2 @@
 // SPDX-License-Identifier: MIT
-// Carries the precompiled header that every target using LibTorch shares; it has no code of its own.
+// Carries a precompiled header that several targets share; it has no code of its own.

@@ -2,8 +2,6 @@
 // Binding batch fields to transforms and applying them in order; see augment.hpp.
 #include "data/augment.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -11,6 +9,7 @@
 #include "base/nearest.hpp"
 #include "base/stream.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 namespace {

@@ -2,12 +2,11 @@
 // Fields of a batch by name, and its labelled rows; see batch.hpp.
 #include "data/batch.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "base/error.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 

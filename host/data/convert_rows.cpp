@@ -2,14 +2,13 @@
 // The loops that gather and convert; see convert_rows.hpp.
 #include "data/convert_rows.hpp"
 
-#include <ATen/ATen.h>
-
 #include <array>
 #include <cstring>
 #include <type_traits>
 
 #include "base/error.hpp"
 #include "data/scale_bytes.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/handle.hpp"
 
 namespace kdhost {

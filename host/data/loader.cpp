@@ -2,8 +2,6 @@
 // Filling batches from memory, from a copy on the GPU, or through the worker thread; see loader.hpp.
 #include "data/loader.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -13,6 +11,7 @@
 #include "base/error.hpp"
 #include "data/convert_rows.hpp"
 #include "data/device_memory.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/handle.hpp"
 
 namespace kdhost {

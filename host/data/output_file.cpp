@@ -2,7 +2,6 @@
 // Making, continuing, checking and reading the file of teacher outputs; see output_file.hpp for its layout.
 #include "data/output_file.hpp"
 
-#include <ATen/ATen.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -22,6 +21,7 @@
 #include "base/error.hpp"
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/handle.hpp"
 
 namespace kdhost {

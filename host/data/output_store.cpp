@@ -2,14 +2,13 @@
 // Checks of what is put and asked for, and the rows kept in memory; see output_store.hpp.
 #include "data/output_store.hpp"
 
-#include <ATen/ATen.h>
-
 #include <cstring>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
 #include "data/device_memory.hpp"
 #include "data/output_file.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/handle.hpp"
 
 namespace kdhost {

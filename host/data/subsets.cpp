@@ -7,8 +7,6 @@
 // what makes smaller numbers subsets of larger ones.
 #include "data/subsets.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -17,6 +15,7 @@
 
 #include "base/stream.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 namespace {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "data/views.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 

@@ -2,12 +2,12 @@
 // Conversions between the values of the plugin boundary and LibTorch's; see argument_conversion.hpp.
 #include "tensor/argument_conversion.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/List.h>
 #include <ATen/core/jit_type.h>
 
 #include "base/error.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/handle.hpp"
 
 namespace kdhost {

@@ -2,14 +2,13 @@
 // Opening a data set, checking what it says about itself, and fetching samples; see dataset.hpp.
 #include "tensor/dataset.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
 
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 namespace {

@@ -2,7 +2,6 @@
 // The functions behind kdh_host; see host_table.hpp and the contract in kdhost/abi.h.
 #include "tensor/host_table.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
 
@@ -14,6 +13,7 @@
 #include "base/build_facts.hpp"
 #include "base/error.hpp"
 #include "base/log.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/compat.hpp"
 #include "tensor/handle.hpp"
 #include "tensor/operators.hpp"

@@ -2,10 +2,10 @@
 // Summing a metric over batches; see metric.hpp.
 #include "tensor/metric.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 

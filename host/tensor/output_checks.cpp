@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "tensor/output_checks.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/component_call.hpp"
 #include "tensor/parts.hpp"
 

@@ -2,7 +2,6 @@
 // Drawing, moving, copying and checking the parameters and buffers of an instance; see parts.hpp.
 #include "tensor/parts.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/grad_mode.h>
 
@@ -11,6 +10,7 @@
 #include "base/error.hpp"
 #include "base/stream.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 namespace {

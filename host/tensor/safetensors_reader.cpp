@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Mapping and checking a safetensors file; see safetensors.hpp.
-#include <ATen/ATen.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include "base/hash.hpp"
 #include "base/nearest.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/safetensors.hpp"
 #include "tensor/safetensors_header.hpp"
 

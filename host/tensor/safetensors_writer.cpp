@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Writing safetensors files; see safetensors.hpp.
-#include <ATen/ATen.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +9,7 @@
 #include "base/atomic_file.hpp"
 #include "base/error.hpp"
 #include "base/hash.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/safetensors.hpp"
 #include "tensor/safetensors_header.hpp"
 

@@ -3,7 +3,6 @@
 // one dry forward finds what each model gives. The second half, what is trained with them, is in assembly_arms.cpp.
 #include "train/assembly.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "data/sample_order.hpp"
 #include "plugin/experiment_check.hpp"
 #include "plugin/parameters.hpp"
+#include "tensor/aten.hpp"
 #include "train/weights.hpp"
 
 namespace kdhost {

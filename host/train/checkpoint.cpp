@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "train/checkpoint.hpp"
 
-#include <ATen/ATen.h>
-
 #include <bit>
 #include <nlohmann/json.hpp>
+
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "train/distill_step.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <cmath>
@@ -9,6 +8,7 @@
 #include "base/stream.hpp"
 #include "base/text.hpp"
 #include "data/views.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/backward.hpp"
 
 namespace kdhost {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "train/dry_batch.hpp"
 
-#include <ATen/ATen.h>
-
 #include <cmath>
 #include <cstdio>
 #include <set>
@@ -10,6 +8,7 @@
 #include "base/text.hpp"
 #include "data/sample_order.hpp"
 #include "data/views.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/backward.hpp"
 #include "train/distill_step.hpp"
 #include "train/weights.hpp"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "train/evaluation.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <numeric>
 #include <set>
 
+#include "tensor/aten.hpp"
 #include "train/teacher_outputs.hpp"
 
 namespace kdhost {
@@ -46,7 +46,7 @@ const at::Tensor& EvaluationSet::teacher_tap(std::size_t teacher, const std::str
     teacher_forward(assembly_, teacher, evaluation_batch_of(assembly_, split_, piece), Wants({name}), out);
     parts.push_back(*out.find(name));
   }
-  return kept_.emplace_back(Kept{teacher, name, at::cat(parts)}).values;
+  return kept_.emplace_back(Kept{teacher, name, at::concat(parts)}).values;
 }
 
 void EvaluationSet::bind(MetricUse& use, const Batch& batch, std::size_t judged, const Outputs& out,

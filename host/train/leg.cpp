@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "train/leg.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -17,6 +15,7 @@
 #include "base/process_usage.hpp"
 #include "base/progress.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 #include "train/weights.hpp"
 
 namespace kdhost {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "train/numerics.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
@@ -14,6 +13,7 @@
 #include <limits>
 
 #include "base/finite_bits.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "train/optimizer.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 
 #include <array>
 #include <optional>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "train/teacher_outputs.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "base/text.hpp"
 #include "data/sample_order.hpp"
 #include "data/views.hpp"
+#include "tensor/aten.hpp"
 
 namespace kdhost {
 
@@ -221,7 +221,7 @@ int64_t TeacherOutputs::chunk(int64_t pinned) {
     Batch batch = one;
     if (sizes[k] > 1)
       for (auto& f : batch.fields)
-        f.value = at::cat(std::vector<at::Tensor>(static_cast<std::size_t>(sizes[k]), f.value));
+        f.value = at::concat(std::vector<at::Tensor>(static_cast<std::size_t>(sizes[k]), f.value));
     for (int repeat = 0; repeat < 4; ++repeat) {
       const auto start = std::chrono::steady_clock::now();
       Outputs out;
@@ -269,7 +269,7 @@ void TeacherOutputs::add(std::vector<FedBatch>& batches, const StagePlan& stage,
     for (std::size_t slot = 0; slot < inputs.size(); ++slot) {
       std::vector<at::Tensor> pieces;
       for (const auto& b : batches) pieces.push_back(*b.batch.find(inputs.port(slot)));
-      all.set(field_name(inputs.port(slot)), at::cat(pieces));
+      all.set(field_name(inputs.port(slot)), at::concat(pieces));
     }
     Outputs out;
     forward(i, all, wants, out);

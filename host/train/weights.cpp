@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "train/weights.hpp"
 
-#include <ATen/ATen.h>
-
 #include <algorithm>
 #include <map>
 #include <set>
 
 #include "base/nearest.hpp"
 #include "base/text.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/safetensors.hpp"
 
 namespace kdhost {

@@ -5,7 +5,6 @@
 //
 //   build/tests/bench/abi_bench          prints Google Benchmark's lines and then the table of differences; exits 1
 //   above a bar
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
 
@@ -18,6 +17,7 @@
 #include <vector>
 
 #include "abi_bench_calls.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/handle.hpp"
 #include "tensor/host_table.hpp"
 #include "tensor/loss.hpp"

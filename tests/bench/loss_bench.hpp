@@ -3,13 +3,13 @@
 // write it. A family of losses lists its cases in a source of its own.
 #pragma once
 
-#include <ATen/ATen.h>
 #include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "../plugins/shipped_component.hpp"
+#include "tensor/aten.hpp"
 
 namespace loss_bench {
 

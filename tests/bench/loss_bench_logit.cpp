@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The losses on logits beside the same formulas written with LibTorch's operators, in the way in which the published
 // codes write them.
+#include <ATen/TensorIndexing.h>
+
 #include <cmath>
 
 #include "loss_bench.hpp"
@@ -21,7 +23,7 @@ Tensor dkd(Given g) {
   const double temperature = 4.0, huge = 1000.0;
   const Tensor mask = at::zeros_like(g[0]).scatter(1, g[2].unsqueeze(1), 1);
   const auto binary = [&](const Tensor& p) {
-    return at::cat({(p * mask).sum(1, true), (p * (1 - mask)).sum(1, true)}, 1);
+    return at::concat({(p * mask).sum(1, true), (p * (1 - mask)).sum(1, true)}, 1);
   };
   const Tensor p_s = at::softmax(g[0] / temperature, 1), p_t = at::softmax(g[1] / temperature, 1);
   const Tensor target = at::kl_div(at::log(binary(p_s)), binary(p_t), at::Reduction::Sum);

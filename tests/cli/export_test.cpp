@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // kdhost export: the student alone, bit for bit as safetensors, and as TorchScript that PyTorch opens without kdhost.
-#include <ATen/ATen.h>
 
 #include <cstdio>
 
 #include "cli/program.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/safetensors.hpp"
 
 using namespace kdhost;

@@ -2,12 +2,11 @@
 // Files for the tests of `kdhost loss`.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <string>
 #include <vector>
 
 #include "cli/program.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/safetensors.hpp"
 
 namespace kdhost::test {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // kdhost loss: values and gradients against LibTorch's own operators, and what it says to files that do not fit.
-#include <ATen/ATen.h>
 
 #include "base/text.hpp"
 #include "cli/loss_files.hpp"
+#include "tensor/aten.hpp"
 
 using namespace kdhost;
 using namespace kdhost::test;

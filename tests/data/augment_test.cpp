@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Transforms see the fields they ask for and random numbers of their own; only what they change is replaced.
 #include "data/augment.hpp"
-
-#include <ATen/ATen.h>
+#include "tensor/aten.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Batches have the bits of a naive reference, whichever way they were read.
 #include "data/loader.hpp"
+#include "tensor/aten.hpp"
 
-#include <ATen/ATen.h>
 #include <catch2/catch.hpp>
 
 #include "base/error.hpp"

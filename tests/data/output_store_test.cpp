@@ -2,8 +2,8 @@
 // Kept teacher outputs come back with the same bits; what a killed program left is continued, what is damaged is
 // refused.
 #include "data/output_store.hpp"
+#include "tensor/aten.hpp"
 
-#include <ATen/ATen.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>

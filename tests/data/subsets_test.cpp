@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The split is balanced, nested and stable; numbers that cannot be are refused at their place.
 #include "data/subsets.hpp"
-
-#include <ATen/ATen.h>
+#include "tensor/aten.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The C functions of the data set for tests; see table_dataset.hpp.
 #include "table_dataset.hpp"
-
-#include <ATen/ATen.h>
+#include "tensor/aten.hpp"
 
 #include <cstring>
 

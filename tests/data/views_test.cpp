@@ -2,8 +2,7 @@
 // Several views of a sample: which forward a name asks for, what the model sees in it, and in which order rows come
 // back.
 #include "data/views.hpp"
-
-#include <ATen/ATen.h>
+#include "tensor/aten.hpp"
 
 #include <catch2/catch.hpp>
 

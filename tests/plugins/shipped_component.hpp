@@ -3,7 +3,6 @@
 // parameters of a component from its defaults and a few settings.
 #pragma once
 
-#include <ATen/ATen.h>
 #include <dlfcn.h>
 #include <kdhost/abi.h>
 
@@ -18,6 +17,7 @@
 
 #include "base/error.hpp"
 #include "tensor/arguments.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/instance.hpp"
 
 namespace kdhost::test {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Plugins of the exact tier in the host: a loss that calls LibTorch, and a model of torch::nn modules whose tensors are
 // the host's.
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <dlfcn.h>
 
@@ -9,6 +8,7 @@
 #include <string>
 
 #include "kdhost_exact_plugins.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/loss.hpp"
 #include "tensor/model.hpp"
 

@@ -2,8 +2,6 @@
 // The host's side of layers for tests: keeps what a builder declares, makes tensors of it, and calls a layer with them.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <functional>
 #include <kdhost/plugin.hpp>
 #include <map>
@@ -11,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/aten.hpp"
 #include "tensor/handle.hpp"
 #include "tensor/host_table.hpp"
 

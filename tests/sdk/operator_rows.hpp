@@ -3,8 +3,6 @@
 // LibTorch directly, on the same inputs. operator_rows_*.cpp fill it, operator_test.cpp runs it.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -13,6 +11,8 @@
 #include <tuple>
 #include <utility>
 #include <vector>
+
+#include "tensor/aten.hpp"
 
 namespace operator_rows {
 

@@ -2,6 +2,9 @@
 // Rows of operator_rows.hpp: picking, scattering, masking, ordering.
 #include "sdk/operator_rows.hpp"
 
+#include <ATen/TensorIndexing.h>
+#include <ATen/core/IListRef.h>
+
 namespace operator_rows {
 
 void add_indexing_rows(Rows& rows) {

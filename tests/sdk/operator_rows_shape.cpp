@@ -2,6 +2,9 @@
 // Rows of operator_rows.hpp: other shapes, orders, layouts and dtypes.
 #include "sdk/operator_rows.hpp"
 
+#include <ATen/TensorIndexing.h>
+#include <ATen/core/IListRef.h>
+
 namespace operator_rows {
 
 void add_shape_rows(Rows& rows) {

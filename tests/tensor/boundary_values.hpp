@@ -3,13 +3,13 @@
 // plugin does, and a component made of plain functions.
 #pragma once
 
-#include <ATen/ATen.h>
 #include <kdhost/abi.h>
 
 #include <string>
 #include <vector>
 
 #include "base/error.hpp"
+#include "tensor/aten.hpp"
 #include "tensor/handle.hpp"
 #include "tensor/host_table.hpp"
 #include "tensor/instance.hpp"

@@ -2,8 +2,8 @@
 // What is looked at after each call of a component, fault by fault. The sentences of a whole run are in
 // tests/end_to_end/faults_in_training_test.py.
 #include "tensor/output_checks.hpp"
+#include "tensor/aten.hpp"
 
-#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include <catch2/catch.hpp>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost.crd: contrastive representation distillation.                    Tian, Krishnan, Isola, ICLR 2020, arXiv
-// 1910.10699
+// kdhost.crd: contrastive representation distillation.            Tian, Krishnan, Isola, ICLR 2020, arXiv 1910.10699
 //
 //   e = unit L2 of the (adapted) embeddings; banks B_s, B_t [n, dim] hold one embedding a sample of the data set
 //   student as anchor: o_ij = exp(e_s,i . B_t[idx_ij] / tau) / Z_s;   teacher as anchor: the same with e_t, B_s, Z_t

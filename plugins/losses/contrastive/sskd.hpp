@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost.sskd: the contrastive part of self-supervised distillation.              Xu, Liu, Li, Loy, ECCV 2020, arXiv
-// 2006.07114
+// kdhost.sskd: the contrastive part of self-supervised distillation.      Xu, Liu, Li, Loy, ECCV 2020, arXiv 2006.07114
 //
 //   The rows come in groups of `views`: a sample as it is, then transformed (the authors: by 90, 180, 270 degrees).
 //   S_rp = cos(transformed row r, plain row p) of each side; over p the softmax at T, q_r

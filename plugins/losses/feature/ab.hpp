@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost.ab: activation boundaries, on which side of zero each neuron is.   Heo, Lee, Yun, Choi, AAAI 2019, arXiv
-// 1811.03233
+// kdhost.ab: activation boundaries, on which side of zero each neuron is.
+//   Heo, Lee, Yun, Choi, AAAI 2019, arXiv 1811.03233
 //
 //   per tap, on maps before their ReLU:  sum((s + m)^2 where s > -m and t <= 0, (s - m)^2 where s <= m and t > 0) / N
 //

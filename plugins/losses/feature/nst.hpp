@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost.nst: neuron selectivity transfer, the distribution of the channels' maps.   Huang & Wang, 2017, arXiv
-// 1707.01219
+// kdhost.nst: neuron selectivity transfer, the distribution of the channels' maps.
+//   Huang & Wang, 2017, arXiv 1707.01219
 //
 //   each channel's map scaled to unit L2 over its positions;  K(a, b) = (a . b)^2
 //   L = sum over taps of mean K(t, t) - 2 mean K(s, t) + mean K(s, s),   means over N and pairs of channels

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost.wsld: weighted soft labels.                                            Zhou et al., ICLR 2021, arXiv
-// 2102.00650
+// kdhost.wsld: weighted soft labels.                                           Zhou et al., ICLR 2021, arXiv 2102.00650
 //
 //   L = T^2 * mean_i w_i (-sum_c p_t log p_s),   p = softmax(z / T)
 //   w_i = 1 - exp(-CE_s / (CE_t + 1e-7)), the label cross-entropies of both sides at T = 1, without gradient

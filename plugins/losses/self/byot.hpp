@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// kdhost.byot: be your own teacher, exits of the student learn from its last layer.    Zhang et al., ICCV 2019, arXiv
-// 1905.08094
+// kdhost.byot: be your own teacher, exits of the student learn from its last layer.
+//   Zhang et al., ICCV 2019, arXiv 1905.08094
 //
 //   exit i  A_i: a shallow tap -> the width of the last map, pooled to one vector a_i; H_i: a_i -> classes, z_i =
 //   H_i(a_i) L = sum over exits of w_label CE(z_i, y) + w_kd T^2 KL(softmax(z / T) || softmax(z_i / T)) + w_feature

@@ -120,7 +120,7 @@ TEST_CASE("a sample is changed by its key alone, in whatever batch it comes") {
     const at::Tensor x = images(12);
     const at::Tensor whole = transform(x, keys(12));
     const at::Tensor parts =
-        at::cat({transform(x.narrow(0, 0, 5), keys(5)), transform(x.narrow(0, 5, 7), keys(7, 1, 5))});
+        at::concat({transform(x.narrow(0, 0, 5), keys(5)), transform(x.narrow(0, 5, 7), keys(7, 1, 5))});
     CHECK(at::equal(whole, parts));
     CHECK(at::equal(whole, TransformCase(id, settings)(x, keys(12))));
   }
