@@ -40,7 +40,7 @@ struct PixelMemory {
 inline bool is_channels_last(const Tensor& x) {
   const Shape sizes = x.shape(), strides = x.strides();
   std::int64_t expected = 1;
-  for (const std::size_t d : {1, 3, 2, 0}) {
+  for (const std::size_t d : {1u, 3u, 2u, 0u}) {
     if (sizes[d] != 1 && strides[d] != expected) return false;
     expected *= sizes[d];
   }
